@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -18,6 +18,9 @@ from cybilgraph.errors import ReleaseError
 from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.vocabulary import shorten
 from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX
+
+if TYPE_CHECKING:
+    from cybilgraph.release.erasure import Erasure
 
 _NUMBER = click.argument("number", metavar="NUMBER", type=click.IntRange(1))
 
@@ -158,7 +161,8 @@ def prune(folder: Path, keep: int) -> None:
     type=EXISTING_FOLDER,
     envvar=f"{ENVIRONMENT_PREFIX}_SUGGESTIONS",
     show_envvar=True,
-    help="Folder of suggested edits (serve --suggestions): delete those that mention the contact or were sent by them.",
+    help="Folder of suggested edits (serve --suggestions): delete those that mention the contact or were sent by them. "
+    "A request to remove the contact is kept unless a release contained the contact.",
 )
 @click.option(
     "--decisions",
@@ -213,13 +217,9 @@ def forget(folder: Path, who: str, queue: Path | None, decisions: Path | None) -
         which = "No intact release" if any(erasure.damaged for erasure in erasures.values()) else "No release"
         click.echo(f"{which} contains this contact. Future builds will leave it out.")
     for number, erasure in erasures.items():
-        if erasure.found:
-            click.echo(f"Release {number:04d} was rebuilt without the contact.")
-        if erasure.damaged:
-            click.echo(f"{erasure.damaged}: left unchanged; it may still contain the contact.", err=True)
-            click.echo(f"Restore its files or remove {folder / f'{number:04d}'}, then run this again.", err=True)
-        for subject in erasure.remaining:
-            click.echo(f"Release {number:04d} still contains the text in statements about {shorten(subject)}", err=True)
+        _print_erasure(folder, number, erasure)
+    if queue and any(erasure.found for erasure in erasures.values()):
+        suggestions |= SuggestionQueue(queue).delete_kept(suggestions)
     for name, outcome in suggestions.items():
         click.echo(f"Suggestion {name}: {outcome}.")
     if changed:
@@ -235,6 +235,16 @@ def forget(folder: Path, who: str, queue: Path | None, decisions: Path | None) -
         click.echo("Edit those records, build again, and prune the releases that contain the text.", err=True)
     if needed or any(erasure.remaining or erasure.damaged for erasure in erasures.values()):
         sys.exit(VIOLATIONS)
+
+
+def _print_erasure(folder: Path, number: int, erasure: Erasure) -> None:
+    if erasure.found:
+        click.echo(f"Release {number:04d} was rebuilt without the contact.")
+    if erasure.damaged:
+        click.echo(f"{erasure.damaged}: left unchanged; it may still contain the contact.", err=True)
+        click.echo(f"Restore its files or remove {folder / f'{number:04d}'}, then run this again.", err=True)
+    for subject in erasure.remaining:
+        click.echo(f"Release {number:04d} still contains the text in statements about {shorten(subject)}", err=True)
 
 
 @click.command(cls=Command)

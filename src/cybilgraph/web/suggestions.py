@@ -17,7 +17,7 @@ import json
 import re
 import secrets
 import shlex
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -42,6 +42,8 @@ from cybilgraph.runtime.files import atomic_write, create_key, private_folder, r
 MAX_OF_CLIENT = 10
 #: The field of a request to remove something.
 REMOVAL = "removal"
+#: What ``forget`` does to suggestions that mention a person.
+REMOVED, KEPT = "removed", "kept, because it requests this removal, but no release contains this spelling"
 ACCEPTED, REJECTED = "accepted", "rejected"
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 _MAX_FILE_BYTES = 4 * MAX_PAGE_BYTES
@@ -170,8 +172,8 @@ class SuggestionQueue:
     def forget(self, mentions: Callable[[str], bool]) -> dict[str, str]:
         """Delete every suggestion, pending or reviewed, that ``mentions`` a person.
 
-        If only the sender's name or address does, delete only these. Returns what was done, by id. Raises
-        SuggestionsFull.
+        If only the sender's name or address does, delete only these. Pending requests to remove the person are kept
+        until ``delete_kept``. Returns what was done, by id. Raises SuggestionsFull.
         """
         done: dict[str, str] = {}
         with self._locked():
@@ -183,6 +185,14 @@ class SuggestionQueue:
                         done[path.stem] = action
         return done
 
+    def delete_kept(self, done: Mapping[str, str]) -> dict[str, str]:
+        """Delete the requests that ``forget`` kept, and return them like it. Raises SuggestionsFull."""
+        kept = [name for name, action in done.items() if action == KEPT]
+        with self._locked():
+            for name in kept:
+                (self.folder / f"{name}.json").unlink(missing_ok=True)
+        return dict.fromkeys(kept, REMOVED)
+
     def _forget(self, path: Path, mentions: Callable[[str], bool]) -> str:
         text = path.read_text(encoding="utf-8", errors="replace")
         suggestion = None
@@ -192,8 +202,10 @@ class SuggestionQueue:
             texts = [suggestion.project, suggestion.title, suggestion.name, suggestion.text, suggestion.comment]
             texts += [suggestion.value, suggestion.reason, suggestion.base.file, suggestion.base.text]
         if any(map(mentions, texts)):
+            if suggestion and suggestion.is_removal and mentions(suggestion.value) and path.parent == self.folder:
+                return KEPT
             path.unlink()
-            return "removed"
+            return REMOVED
         if suggestion and (mentions(suggestion.sender) or mentions(suggestion.email)):
             self._write(path.parent, replace(suggestion, sender="", email=""))
             return "sender removed"

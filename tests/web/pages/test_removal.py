@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -82,6 +83,24 @@ def test_request_ends_in_forget(site: str, folder: Path) -> None:
     assert NAME.encode() not in graph
     assert EMAIL.encode() not in graph
     assert not list(SuggestionQueue(folder / "queue").pending())
+
+
+def test_request_is_kept_if_no_release_contains_the_spelling(tmp_path: Path) -> None:
+    (tmp_path / "course.txt").write_text(PAGE.replace(NAME, "Ängela O'Nasau-Łukacs"), encoding="utf-8")
+    assert run("build", tmp_path / "course.txt", "--into", tmp_path / "R", "--no-dumps").returncode == 0
+    queue, base = SuggestionQueue(tmp_path / "queue"), EditBase("", "", "", is_source=False)
+    request = Suggestion(project="", title="", name=REMOVAL, base=base, text="", field=REMOVAL)
+    sent = queue.send(replace(request, value="Angela O'Nasau-Lukacs", email="me@example.org"))
+    done = run("forget", tmp_path / "R", sent.value, "--suggestions", queue.folder).stdout.decode()
+    assert "No release contains this contact" in done
+    assert (
+        f"Suggestion {sent.id}: kept, because it requests this removal, but no release contains this spelling." in done
+    )
+    assert [one.email for one in queue.pending()] == ["me@example.org"]
+    other = queue.send(replace(request, value="Ängela O'Nasau-Łukacs"))
+    done = run("forget", tmp_path / "R", other.value.upper(), "--suggestions", queue.folder).stdout.decode()
+    assert f"Suggestion {other.id}: removed." in done
+    assert [one.id for one in queue.pending()] == [sent.id], "another spelling may be another person"
 
 
 def test_request_about_a_project_is_not_a_decision(site: str, folder: Path, tmp_path: Path) -> None:

@@ -56,6 +56,8 @@ def test_without_a_file_the_profile_is_the_default() -> None:
         ("languages = []", "line 5, languages"),
         ('base = "https://data.example.org"', "line 5, base: .* is not the base .* ends in a slash"),
         ('base = "https://data.example.org/?x=/"', "line 5, base: .* is not the base"),
+        ('base = "https://data.example.org/a/../b/"', r"line 5, base: .* is not the base .* without query, fragment and dot segments"),
+        ('base = "https://data.example.org/./"', "line 5, base: .* is not the base"),
         ('base = "https://w3id.org/"', "line 5, base: .* is not the base of a site of its own"),
         ('base = "https://w3id.org/cybilgraph/pacific/"', "line 5, base: .* is not the base of a site of its own"),
         ('base = "http://w3id.org/cybilgraph/pacific/"', "line 5, base: .* is not the base of a site of its own"),

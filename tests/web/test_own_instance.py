@@ -412,6 +412,22 @@ def test_iri_below_the_path_of_the_base_leads_to_its_page(site: str) -> None:
     assert send(site, "GET", "/kg").status == 404
 
 
+@pytest.mark.parametrize(
+    ("section", "page"),
+    [("id", "country/BZ"), ("docs", "tutorial"), ("search", ""), ("static", "style.css")],
+)
+def test_base_may_have_the_path_of_a_section(section: str, page: str, tmp_path: Path) -> None:
+    base, file = f"https://data.pacific.example/{section}/", tmp_path / "site.toml"
+    file.write_text(SITE.replace(OWN, base), encoding="utf-8")
+    assert run("build", SEED, "--into", tmp_path / "R", "--site", file).returncode == 0
+    with running_server(tmp_path / "R") as url:
+        assert send(url, "GET", f"/{section}/{page}").status == 200
+        assert send(url, "GET", "/id/project/G0020.ttl").status == 200
+        for path in ("/id/project/G0020", "/dataset", "/release/1", "/feed", "/graph/none"):
+            reply = send(url, "GET", f"/{section}{path}?a=b")
+            assert (reply.status, reply.headers["location"]) == (303, f"{path}?a=b")
+
+
 def test_queries_use_the_base_of_the_release(folder: Path, site: str) -> None:
     text = "SELECT ?code { project:G0020 dcterms:identifier ?code }"
     own = ("--from", folder / "releases", "-f", "csv")

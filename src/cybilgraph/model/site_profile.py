@@ -50,10 +50,12 @@ _URL = _Form(
     "an absolute URL",
     "https://example.org/",
 )
-_BASE_PATTERN = re.compile(r"https?://(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9_.~-]+)*/")
+_BASE_PATTERN = re.compile(
+    r"https?://(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+(?::[0-9]{1,5})?(?:/(?!\.{1,2}/)[A-Za-z0-9_.~-]+)*/"
+)
 _BASE = _Form(
     lambda text: None if _is_nested(text) else _BASE_PATTERN.fullmatch(text),
-    "the base of a site of its own: a URL without query and fragment that ends in a slash",
+    "the base of a site of its own: a URL without query, fragment and dot segments that ends in a slash",
     "https://data.example.org/",
 )
 _EMAIL_PATTERN = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+")

@@ -6,6 +6,7 @@ import csv
 import secrets
 import sys
 import threading
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -164,9 +165,9 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     if settings.curators:
         app.register_blueprint(curation.blueprint)
     problems.register(app)
-    app.before_request(_redirect_below_base)
     app.teardown_request(close_release)
     app.after_request(_headers)
+    app.after_request(_redirect_below_base)  # before the headers: the last one registered runs first
     # Compile all templates now, so that no visitor has to wait for it.
     names = app.jinja_env.list_templates()
     threading.Thread(target=lambda: [*map(app.jinja_env.get_template, names)], daemon=True).start()
@@ -183,11 +184,15 @@ class _Site(Flask):
         return _FONT_SECONDS if filename and filename.endswith(".woff2") else None
 
 
-def _redirect_below_base() -> BaseResponse | None:
-    """Redirect an IRI of the site whose base has a path to the page, which has the same path below the host."""
+def _redirect_below_base(response: Response) -> BaseResponse:
+    """Redirect an IRI of the site whose base has a path to the page, which has the same path below the host.
+
+    The path may be that of a section, such as /docs/: what the section has there comes first.
+    """
     path = urlsplit(own_iri()).path
-    if own_iri() == BASE or path == "/" or not request.path.startswith(path):
-        return None
+    is_missing = response.status_code == HTTPStatus.NOT_FOUND
+    if not is_missing or own_iri() == BASE or path == "/" or not request.path.startswith(path):
+        return response
     page = f"/{quote(request.path.removeprefix(path).lstrip('/'))}"  # never another host
     query = request.query_string.decode("latin-1")
     return redirect(f"{page}?{query}" if query else page, 303)

@@ -13,7 +13,7 @@ from filelock import FileLock
 from cybilgraph.errors import FetchError, HarvestError
 from cybilgraph.sync.fetch import Site
 from cybilgraph.sync.harvester import Harvest, harvest
-from tests.conftest import run
+from tests.conftest import SEED, run
 from tests.support.publisher import FaultyProxy, Publisher, held, journey
 
 pytestmark = pytest.mark.slow
@@ -150,6 +150,42 @@ def state(into: Path, **changed: object) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | changed))
 
 
+def test_copy_of_another_site_is_kept(publisher: Publisher, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    with FaultyProxy(publisher.url) as way, FaultyProxy(publisher.url) as other:
+        way.serve(1)
+        other.serve(3)
+        take(way, copy)
+        before = {path.name: path.read_bytes() for path in copy.iterdir()}
+        refused = run("harvest", other.url, "--into", copy)
+        assert refused.returncode == 2
+        message = refused.stderr.decode()
+        assert f"{copy} contains a copy of {way.url}, not of {other.url}" in message
+        assert f"Give another folder (--into). If the site has moved, delete {copy}/state.json." in message
+        assert not other.asked
+        assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+        assert run("harvest", f"{way.url}/", "--into", copy).returncode == 0, "the same site"
+        with_no_address = json.loads((copy / "state.json").read_text())
+        del with_no_address["url"]
+        (copy / "state.json").write_text(json.dumps(with_no_address))
+        assert take(other, copy).how == "full", "the copy of an unknown site"
+
+
+def test_copies_and_releases_are_in_different_folders(publisher: Publisher, tmp_path: Path) -> None:
+    copy, releases = tmp_path / "copy", tmp_path / "releases"
+    for command, other, message in (
+        (("harvest", publisher.url, "--into"), ("build", SEED, "--no-dumps", "--into"), "is a folder of releases"),
+        (("build", SEED, "--no-dumps", "--into"), ("harvest", publisher.url, "--into"), "contains a copy of another"),
+    ):
+        folder = releases if command[0] == "harvest" else copy
+        assert run(*other, folder).returncode == 0
+        before = sorted(folder.rglob("*"))
+        refused = run(*command, folder)
+        assert refused.returncode == 2
+        assert f"{folder} {message}" in refused.stderr.decode()
+        assert sorted(folder.rglob("*")) == before
+
+
 def test_further_formats_have_the_same_content(publisher: Publisher, tmp_path: Path) -> None:
     with FaultyProxy(publisher.url) as way:
         way.serve(2)
@@ -186,7 +222,7 @@ def test_command_prints_one_line(publisher: Publisher, tmp_path: Path) -> None:
         again = run("harvest", way.url, "--into", tmp_path / "copy", "--quiet")
         way.serve(3)
         third = run("harvest", f"{way.url}/", "--into", tmp_path / "copy")
-        wrong = run("harvest", "http://127.0.0.1:1", "--into", tmp_path / "copy", "--attempts", 1)
+        wrong = run("harvest", "http://127.0.0.1:1", "--into", tmp_path / "other", "--attempts", 1)
     assert first.stdout.decode().startswith(f"Release 1 of {way.url}: downloaded completely, ")
     assert (again.returncode, again.stdout) == (0, b"")
     assert third.stdout.decode().startswith(f"Release 3 of {way.url}: ")

@@ -29,7 +29,7 @@ from cybilgraph.release.erasure import (
     write_without_contact,
 )
 from cybilgraph.release.forgotten import add_forgotten
-from cybilgraph.release.graph_file import GRAPH
+from cybilgraph.release.graph_file import COPY, GRAPH
 from cybilgraph.release.manifest import IDENTITIES, MANIFEST, PUBLIC, REFERENCE, REPORT, STORE, Release, folder_size
 from cybilgraph.runtime.files import atomic_write, fsync
 from cybilgraph.runtime.parallel import ProcessPool
@@ -355,8 +355,11 @@ class Releases:
     def new(self, wait: bool = False) -> Iterator[Draft]:
         """Yield a draft of the next release, and publish it if the block succeeds; otherwise nothing changes.
 
-        Raises ReleaseError if another build is running (unless ``wait``), or if the disk is full or fails.
+        Raises ReleaseError if another build is running (unless ``wait``), if the disk is full or fails, or if the
+        folder contains the copy of another site.
         """
+        if (self.folder / COPY).exists() and not self.numbers:
+            raise ReleaseError(f"{self.folder} contains a copy of another site", "Give another folder (--into).")
         with self._locked(wait):
             add_forgotten(self.folder, ())
             with self._staging() as staging:

@@ -21,6 +21,8 @@ from cybilgraph.runtime.compression import (
 )
 
 GRAPH = "graph.nq.zst"
+#: The graph of another site, in the folder of its copy.
+COPY = "graph.nq"
 #: The size from which a chunk ends with its resource.
 _CHUNK_BYTES = 1_000_000
 

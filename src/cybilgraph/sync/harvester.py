@@ -28,12 +28,14 @@ from cybilgraph.errors import AnswerLost, FetchError, HarvestError, PatchError
 from cybilgraph.model.formats import BY_NAME, Format, FormatKind
 from cybilgraph.rdf.dumps import FULL_DUMPS
 from cybilgraph.rdf.serialisation import is_in_earlier_graph, serialise
+from cybilgraph.release import Releases
+from cybilgraph.release.graph_file import COPY
 from cybilgraph.runtime.compression import DECOMPRESSION_ERRORS, open_decompressed
 from cybilgraph.runtime.files import atomic_write, parse_checksums, sha256_of
 from cybilgraph.sync.fetch import HttpResponse, Site, got_web_page
 from cybilgraph.sync.patches import ADDED, REMOVED, HashedLines, apply_patch, read_patch, sort_lines
 
-_GRAPH, _STATE = "graph.nq", "state.json"
+_GRAPH, _STATE = COPY, "state.json"
 #: Downloads of a dump whose checksum is wrong.
 _MAX_DOWNLOADS = 3
 _RELEASE = re.compile(r"[0-9]{1,9}")
@@ -85,6 +87,8 @@ def harvest(site: Site, into: Path, formats: Sequence[str] = ()) -> Harvest:
 
     Raises HarvestError, FetchError; the previous copy then stays unchanged.
     """
+    if Releases(into).numbers:
+        raise HarvestError(f"{into} is a folder of releases, not of a copy", "Give another folder (--into).")
     with _locked(into):
         previous = _read_state(into, site.url)
         done = _update(site, into, previous) if previous else _download_full(site, into)
@@ -123,12 +127,19 @@ def _locked(into: Path) -> Iterator[None]:
 
 
 def _read_state(into: Path, url: str) -> HarvestState | None:
-    """Read the state of the copy, or return None if there is no usable copy of this site."""
+    """Read the state of the copy, or return None if there is no usable one. Raises HarvestError for another site's."""
     try:
         state = HarvestState(**json.loads((into / _STATE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    return state if state.url == url and (into / _GRAPH).is_file() else None
+    if not (into / _GRAPH).is_file():
+        return None
+    if state.url != url:
+        raise HarvestError(
+            f"{into} contains a copy of {state.url}, not of {url}",
+            f"Give another folder (--into). If the site has moved, delete {into / _STATE}.",
+        )
+    return state
 
 
 # ---- changes ---------------------------------------------------------------------------------

@@ -38,6 +38,8 @@ def test_roles_and_evidence_of_projects_have_names() -> None:
     assert [(one.iri, one.roles, one.basis) for one in projects] == [
         (PROJECT, ["Funder", "Partner"], Basis.CONFIRMED), (PROJECT, [], Basis.DERIVED),
     ]  # fmt: skip
+    [project] = values_of([row("host partner extending")])["projects"]
+    assert project.roles == ["Fund manager", "Partner", "Host"], "roles that a site adds come last"
 
 
 def test_numbers_are_those_of_the_tally_for_all_projects_not_only_the_first() -> None:

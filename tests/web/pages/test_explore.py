@@ -310,3 +310,9 @@ def test_table_of_the_matrix_has_the_gaps_and_sorts_names_whatever_their_accents
     countries = list(dict.fromkeys(row["countryName"] for row in csv.DictReader(io.StringIO(reply))))
     assert len(countries) == len(load_gazetteer().countries_in(load_gazetteer().entries["group"]["sids"]))
     assert countries.index("São Tomé and Príncipe") < countries.index("Seychelles")
+
+
+@pytest.mark.parametrize(("name", "counts"), [("flows", True), ("network", True), ("coverage", False)])
+def test_chart_says_that_it_counts_the_rows_of_its_query(name: str, counts: bool, server: str) -> None:
+    page = http(f"{server}/pictures/{name}", Accept=BROWSER).body.decode()
+    assert ("It returns a row for each project" in page) is counts

@@ -253,7 +253,7 @@ def test_theme_has_a_map_and_says_how_many_countries_it_lists(demo_server: str) 
 
 def test_project_page_offers_to_check_a_corrected_record_without_another_way(server: str) -> None:
     page = parse_page(http(f"{server}/id/project/G0020", Accept=BROWSER).body.decode())
-    assert ("Correct", "/check") in [(link.text, link.own("href")) for link in page.all("a", "button")]
+    assert ("Correct this", "/check") in [(link.text, link.own("href")) for link in page.all("a", "button")]
 
 
 def test_country_without_projects_and_list_without_names_lead_on(server: str) -> None:

@@ -60,7 +60,7 @@ _RELATED_HEADINGS = {
     "region": "Regions",
     "group": "Groups",
 }
-#: The names of roles by key, in display order.
+#: The names of our roles by key, in display order. Those that a site adds are named by their keys, and come last.
 _ROLE_NAMES = {
     "funder": "Funder",
     "extending": "Fund manager",
@@ -70,7 +70,7 @@ _ROLE_NAMES = {
     "beneficiary": "Beneficiary",
     "unspecified": "Unspecified",
 }
-_ROLE_ORDER = list(_ROLE_NAMES.values())
+_ROLE_RANKS = {name: rank for rank, name in enumerate(_ROLE_NAMES.values())}
 #: Headings of the entities that link to the page's entity, by property.
 _PART_HEADINGS = {
     SKOS.broader: "Countries and subregions",
@@ -99,7 +99,13 @@ def _surest(bases: str) -> Basis:
 
 
 def _role_name(iri: str) -> str:
-    return _ROLE_NAMES[iri.rpartition("/")[2]]
+    key = iri.rpartition("/")[2]
+    return _ROLE_NAMES.get(key, key.capitalize())
+
+
+def _in_order(roles: Iterable[str]) -> list[str]:
+    """Return the names of roles in display order."""
+    return sorted(roles, key=lambda name: (_ROLE_RANKS.get(name, len(_ROLE_RANKS)), name))
 
 
 def list_query(kind: EntityKind, level: EvidenceLevel = DEFAULT_LEVEL) -> str:
@@ -151,7 +157,7 @@ def page_values(
     projects = [
         EntityRow(
             row["project"], row["title"], row["status"], row["start"], row["end"],
-            sorted(map(_role_name, row["roles"].split()), key=_ROLE_ORDER.index), _surest(row["bases"]),
+            _in_order(map(_role_name, row["roles"].split())), _surest(row["bases"]),
         )
         for row in first
         if row["project"]
@@ -172,7 +178,7 @@ def page_values(
         bar = Bar(shorten_title(row["label"]), row["thing"], int(row["projects"] or totals.get(row["thing"], 0)))
         groups.setdefault(row["property"], []).append(bar)
     tally = {
-        _role_name(row["roles"]) if row["roles"] else "": [int(row[name]) for name in ("projects", "itself")]
+        _role_name(row["roles"]): [int(row[name]) for name in ("projects", "itself")]
         for row in first
         if not row["project"]
     }
@@ -186,7 +192,7 @@ def page_values(
         "total": total,
         "itself": itself,
         "in_text": total - totals_by_level.get(EvidenceLevel.STATED, total),
-        "roles": {role: tally[role][0] for role in _ROLE_ORDER if role in tally},
+        "roles": {role: tally[role][0] for role in _in_order(tally)},
         "related": [
             (words, groups[term][:_MAX_RELATED], len(groups[term]))
             for term, words in _RELATED_HEADINGS.items()

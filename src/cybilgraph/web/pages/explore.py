@@ -58,7 +58,7 @@ _MAX_ORGANISATIONS = 300
 #: The titles of the lists of links on narrow screens, and the most links of the network in each.
 _FLOW_TITLES = ("From funders to implementers", "From implementers to countries")
 _MAX_LINKS = 60
-#: The roles in the columns of page-flows, and these columns with the column with the names.
+#: The ends of flows, and their columns: of the IRIs in page-flows, and of the names.
 _FLOW_ROLES = ("funder", "implementer", "country")
 _FLOW_NAMES = {"funders": "funderNames", "implementers": "implementerNames", "countries": "countryNames"}
 #: The most years of the overview of starts above the timeline.
@@ -191,8 +191,9 @@ def _combinations(rows: Rows) -> Rows:
 
 
 def _pairs(rows: Rows) -> Rows:
-    """Return the pairs of ends of flows in the rows of page-flows, with the number of projects that they share: from
-    the funder, to the country; those with the most projects first.
+    """Return the pairs of ends of flows in the rows of page-flows, with the number of projects that they share.
+
+    Each leads towards the country. They are sorted by the role of their first end and the number of projects.
     """
     names, projects = _flow_names(), Counter[tuple[tuple[str, str], str, str]]()
     for row in rows:

@@ -178,12 +178,19 @@ def test_flows_leave_out_other_if_it_would_fill_the_chart(tmp_path: Path) -> Non
 
 
 def test_network_lists_its_links_for_narrow_screens(server: str) -> None:
-    rows = list(csv.DictReader(io.StringIO(http(f"{server}/pictures/network.csv").body.decode())))
-    numbers = [int(row["projects"]) for row in rows if (row["fromRole"], row["toRole"]) == ("funder", "implementer")]
-    [narrow] = page(server, "network").all("div", "narrow")
-    shown = [int(item.all("span", "number")[0].text) for item in narrow.all("ul", "bars")[0].all("li")]
-    assert shown == sorted(numbers, reverse=True)[: len(shown)]
-    assert len(shown) == min(len(numbers), 12)
+    shown = page(server, "network?evidence=possible")
+    [narrow] = shown.all("div", "narrow")
+    assert [heading.text for heading in narrow.all("h2")] == [
+        "From funders to implementers", "From implementers to countries", "From funders to countries",
+    ]  # fmt: skip
+    listed = [re.split("(?: → )|(?= [0-9]+$)", item.text) for item in narrow.all("li")]
+    [picture] = [one for one in shown.all("svg") if "network" in one.own("class")]
+    drawn = [re.split(" – |: ", one.text) for one in picture.all("title") if " – " in one.text]
+    assert sorted([first, second, number.strip()] for first, second, number in listed) == sorted(drawn) != []
+    for bars in narrow.all("ul", "bars"):
+        numbers = [int(number.text) for number in bars.all("span", "number")]
+        assert numbers == sorted(numbers, reverse=True)
+    assert all("/pictures/network?start=" in link.own("href") for link in narrow.all("a"))
 
 
 def test_names_of_the_network_lead_to_the_explorer(server: str) -> None:

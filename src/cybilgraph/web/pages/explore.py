@@ -57,6 +57,12 @@ _MAX_SPANS, _MAX_UNDATED, _MAX_NODES = 100, 200, 8
 _MAX_ORGANISATIONS = 300
 #: The titles of the lists of links on narrow screens, and the most links of the network in each.
 _FLOW_TITLES = ("From funders to implementers", "From implementers to countries")
+#: The titles of the lists of links, by the roles of their ends.
+_LINK_TITLES = {
+    ("funder", "implementer"): _FLOW_TITLES[0],
+    ("implementer", "country"): _FLOW_TITLES[1],
+    ("funder", "country"): "From funders to countries",
+}
 _MAX_LINKS = 60
 #: The ends of flows, and their columns: of the IRIs in page-flows, and of the names.
 _FLOW_ROLES = ("funder", "implementer", "country")
@@ -304,16 +310,18 @@ def _flow_controls(chart: chart_layout.Chart, _: Rows) -> dict[str, Any]:
     return {"lists": lists, "others": any(mark["label"] == chart_layout.OTHER for mark in chart.marks)}
 
 
-def _network_controls(_: chart_layout.Chart, rows: Rows) -> dict[str, Any]:
-    """Return the names to start from, and for narrow screens the links with the most projects as lists."""
+def _network_controls(chart: chart_layout.Chart, rows: Rows) -> dict[str, Any]:
+    """Return the names to start from, and for narrow screens the links of the chart with the most projects as lists."""
+    shown = {(mark["role"], mark["iri"]) for mark in chart.marks}
     lists = []
-    for title, *roles in (_FLOW_TITLES[0], "funder", "implementer"), (_FLOW_TITLES[1], "implementer", "country"):
+    for roles, title in _LINK_TITLES.items():
         bars = [
-            chart_layout.Bar(f"{row['fromName']} → {row['toName']}", "", int(row["projects"]))
+            chart_layout.Bar(f"{row['fromName']} → {row['toName']}", row["from"], int(row["projects"]))
             for row in rows
-            if [row["fromRole"], row["toRole"]] == roles
+            if (row["fromRole"], row["toRole"]) == roles
+            and shown >= {(row["fromRole"], row["from"]), (row["toRole"], row["to"])}
         ]
-        lists.append((title, sorted(bars, key=lambda bar: -bar.value)[:_MAX_LINKS]))
+        lists.append((title, bars[:_MAX_LINKS]))
     return {"organisations": organisation_names(), "lists": lists, "explorer_path": _explorer_path}
 
 

@@ -162,7 +162,7 @@ def prune(folder: Path, keep: int) -> None:
     envvar=f"{ENVIRONMENT_PREFIX}_SUGGESTIONS",
     show_envvar=True,
     help="Folder of suggested edits (serve --suggestions): delete those that mention the contact or were sent by them. "
-    "A request to remove the contact is kept unless a release contained the contact.",
+    "A request to remove the contact is kept unless it was erased completely.",
 )
 @click.option(
     "--decisions",
@@ -218,7 +218,8 @@ def forget(folder: Path, who: str, queue: Path | None, decisions: Path | None) -
         click.echo(f"{which} contains this contact. Future builds will leave it out.")
     for number, erasure in erasures.items():
         _print_erasure(folder, number, erasure)
-    if queue and any(erasure.found for erasure in erasures.values()):
+    is_complete = not any(erasure.remaining or erasure.damaged for erasure in erasures.values())
+    if queue and is_complete and any(erasure.found for erasure in erasures.values()):
         suggestions |= SuggestionQueue(queue).delete_kept(suggestions)
     for name, outcome in suggestions.items():
         click.echo(f"Suggestion {name}: {outcome}.")
@@ -233,7 +234,7 @@ def forget(folder: Path, who: str, queue: Path | None, decisions: Path | None) -
     click.echo(f"Not searched: {', '.join(unsearched)}. Caches may keep old responses for a day.", err=True)
     if any(erasure.remaining for erasure in erasures.values()):
         click.echo("Edit those records, build again, and prune the releases that contain the text.", err=True)
-    if needed or any(erasure.remaining or erasure.damaged for erasure in erasures.values()):
+    if needed or not is_complete:
         sys.exit(VIOLATIONS)
 
 

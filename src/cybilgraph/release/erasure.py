@@ -145,13 +145,24 @@ def find_remaining(folder: Path, hidden: set[str], numbers: Collection[re.Patter
 
 
 def mentions(text: str, hidden: Iterable[str]) -> bool:
-    """Return whether a text contains a name or an address from ``normalise_name``, in any spelling."""
+    """Return whether a text contains a name or an address from ``normalise_name``, in any spelling.
+
+    A single name, such as "mere", must be a word of its own, in scripts that separate words. Others may have endings.
+    """
     plain = unicodedata.normalize("NFKC", unescape(unquote(text))).casefold()
     candidates = [words for words in hidden if not (first := _FIRST_WORD.search(words)) or first[0] in plain]
     if not candidates:  # true of most lines, and ten times as fast as the rest
         return False
     plain = normalise_addresses(" ".join(plain.split()))
-    return any(words in plain or ("@" in words and address_pattern(words).search(plain)) for words in candidates)
+    return any(
+        _is_word(words, plain) if words.isalpha() and words.upper() != words
+        else words in plain or ("@" in words and address_pattern(words).search(plain))
+        for words in candidates
+    )  # fmt: skip
+
+
+def _is_word(word: str, text: str) -> bool:
+    return re.search(rf"(?<!\w){word}(?!\w)", text) is not None
 
 
 def mentions_contact(text: str, hidden: Iterable[str], numbers: Iterable[re.Pattern[str]]) -> bool:

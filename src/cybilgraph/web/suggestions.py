@@ -43,7 +43,7 @@ MAX_OF_CLIENT = 10
 #: The field of a request to remove something.
 REMOVAL = "removal"
 #: What ``forget`` does to suggestions that mention a person.
-REMOVED, KEPT = "removed", "kept, because it requests this removal, but no release contains this spelling"
+REMOVED, KEPT = "removed", "kept, because nothing was erased, or not everything. Reject it when the removal is complete"
 ACCEPTED, REJECTED = "accepted", "rejected"
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 _MAX_FILE_BYTES = 4 * MAX_PAGE_BYTES

@@ -94,13 +94,30 @@ def test_request_is_kept_if_no_release_contains_the_spelling(tmp_path: Path) -> 
     done = run("forget", tmp_path / "R", sent.value, "--suggestions", queue.folder).stdout.decode()
     assert "No release contains this contact" in done
     assert (
-        f"Suggestion {sent.id}: kept, because it requests this removal, but no release contains this spelling." in done
+        f"Suggestion {sent.id}: kept, because nothing was erased, or not everything. "
+        "Reject it when the removal is complete." in done
     )
     assert [one.email for one in queue.pending()] == ["me@example.org"]
     other = queue.send(replace(request, value="Ängela O'Nasau-Łukacs"))
     done = run("forget", tmp_path / "R", other.value.upper(), "--suggestions", queue.folder).stdout.decode()
     assert f"Suggestion {other.id}: removed." in done
     assert [one.id for one in queue.pending()] == [sent.id], "another spelling may be another person"
+
+
+def test_request_is_kept_while_a_name_remains_in_prose_and_parts_of_words_are_no_names(tmp_path: Path) -> None:
+    text = PAGE.replace(NAME, "Mere Tuilagi").replace("It helps Belize.", "Mere Tuilagi merely helps Belize.")
+    (tmp_path / "course.txt").write_text(text, encoding="utf-8")
+    assert run("build", tmp_path / "course.txt", "--into", tmp_path / "R", "--no-dumps").returncode == 0
+    queue, base = SuggestionQueue(tmp_path / "queue"), EditBase("", "", "", is_source=False)
+    request = Suggestion(project="", title="", name=REMOVAL, base=base, text="", field=REMOVAL)
+    other = queue.send(replace(request, value="Jane Doe", reason="It is merely a draft."))
+    sent = queue.send(replace(request, value="Mere Tuilagi"))
+    for name in ("mere", "Mere Tuilagi"):
+        done = run("forget", tmp_path / "R", name, "--suggestions", queue.folder)
+        assert done.returncode == 1, "the summary contains the name"
+        assert f"Suggestion {sent.id}: kept, because" in done.stdout.decode()
+        assert other.id not in done.stdout.decode()
+    assert {one.id for one in queue.pending()} == {other.id, sent.id}
 
 
 def test_request_about_a_project_is_not_a_decision(site: str, folder: Path, tmp_path: Path) -> None:

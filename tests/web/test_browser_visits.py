@@ -344,12 +344,35 @@ def test_filters_are_near_on_a_phone_and_facts_on_a_project_page(server: str, vi
     set_screen(visitor, 1280, 800)
     visitor.driver.get(f"{server}/search?q=cyber")
     assert visitor.one('aside a[href*="country="]').is_displayed()
-    visitor.driver.get(f"{server}/id/project/G0020")
-    for selector in (".evidence", 'a[href="#cite"]', 'a[href="#download"]'):
+
+
+@pytest.mark.timeout(900)  # it may wait for a build of all sample data
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("project", ["G0020", "caribbean-digital-transformation-project-cardtp"])
+def test_first_screen_of_a_project_has_facts_map_and_timeline(
+    demo_server: str, visitor: Visitor, project: str, width: int
+) -> None:
+    """Check with a project of few facts and one of many, whose map and timeline have legends too."""
+    set_screen(visitor, width, 844)
+    visitor.driver.get(f"{demo_server}/id/project/{project}")
+    for selector in (".facts .evidence", 'a[href="#cite"]', 'a[href="#download"]'):
         assert visitor.one(selector).rect["y"] < 800, selector
     for selector in (".facts", ".small-map", ".timeline"):
         box = visitor.one(selector).rect
         assert box["y"] + box["height"] <= 800, selector
+
+
+@pytest.mark.timeout(900)  # it may wait for a build of all sample data
+def test_long_facts_of_a_project_are_shown_in_full_on_a_phone(demo_server: str, visitor: Visitor) -> None:
+    set_screen(visitor, 390, 844)
+    visitor.driver.get(f"{demo_server}/id/project/caribbean-digital-transformation-project-cardtp")
+    implementers = visitor.one(".facts div:nth-child(4)")
+    assert implementers.text.startswith("Implementer (5)")
+    line = implementers.rect["height"]
+    visitor.one(".short label").click()
+    assert implementers.rect["height"] >= 2 * line
+    last = implementers.find_elements(By.TAG_NAME, "a")[-1].rect
+    assert last["x"] + last["width"] <= 390
 
 
 @pytest.mark.timeout(900)  # it may wait for a build of all sample data

@@ -209,7 +209,7 @@ def test_project_page_has_a_map_and_a_timeline(server: str, path: str, has_map: 
     ("path", "legend"),
     [
         ("id/project/G0020", []),
-        ("id/project/caribbean-electronic-evidence-training-and-embedding", ["countries of its regions and groups"]),
+        ("id/project/caribbean-electronic-evidence-training-and-embedding", ["in its regions and groups"]),
         ("id/region/029", ["countries with projects", "countries without projects"]),
     ],
 )

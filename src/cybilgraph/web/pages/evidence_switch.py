@@ -32,6 +32,7 @@ class EvidenceSwitch(NamedTuple):
 
     level: EvidenceLevel
     options: list[tuple[EvidenceLevel, str, str]]
+    in_force: str
     effect: str
 
 
@@ -49,7 +50,7 @@ def evidence_switch(totals: Mapping[EvidenceLevel, int], noun: str) -> EvidenceS
     options = [
         (one, f"plus {words}" if one != EvidenceLevel.STATED else words, _url(one)) for one, words in _ADDED.items()
     ]
-    return EvidenceSwitch(level, options, f"{_IN_FORCE[level]} {_effect(level, totals, noun)}".rstrip())
+    return EvidenceSwitch(level, options, _IN_FORCE[level], _effect(level, totals, noun))
 
 
 def _url(level: EvidenceLevel) -> str:

@@ -326,6 +326,10 @@ def test_pages_share_one_left_edge_typeface_and_seven_sizes(server: str, visitor
     edges = set()
     for path in KINDS:
         visitor.driver.get(f"{server}{path}")
+        # The driver sometimes returns before the style sheet has loaded.
+        WebDriverWait(visitor.driver, 10).until(
+            lambda driver: driver.execute_script("return document.readyState") == "complete"
+        )
         left, brand, family, sizes = visitor.driver.execute_script(LAYOUT)
         edges |= {left, brand}
         assert family.startswith('"Source Sans 3"'), path
@@ -367,12 +371,27 @@ def test_long_facts_of_a_project_are_shown_in_full_on_a_phone(demo_server: str, 
     set_screen(visitor, 390, 844)
     visitor.driver.get(f"{demo_server}/id/project/caribbean-digital-transformation-project-cardtp")
     implementers = visitor.one(".facts div:nth-child(4)")
-    assert implementers.text.startswith("Implementer (5)")
+    assert implementers.text.startswith("Implementer")
+    assert implementers.find_element(By.TAG_NAME, "dt").get_attribute("data-number") == "5"
     line = implementers.rect["height"]
     visitor.one(".short label").click()
     assert implementers.rect["height"] >= 2 * line
     last = implementers.find_elements(By.TAG_NAME, "a")[-1].rect
     assert last["x"] + last["width"] <= 390
+
+
+def test_quote_of_a_fact_is_on_the_screen_of_a_phone(server: str, visitor: Visitor) -> None:
+    set_screen(visitor, 390, 844)
+    visitor.driver.get(f"{server}/id/project/G0020")
+    ActionChains(visitor.driver).move_to_element(visitor.one(".facts .evidence")).perform()
+    tip = visitor.one(".facts .evidence .tip")
+    assert tip.is_displayed()
+    assert "Belize" in tip.text
+    assert visitor.driver.execute_script(
+        "const box = arguments[0].getBoundingClientRect();"
+        "return arguments[0].contains(document.elementFromPoint(box.x + 20, box.y + box.height / 2))",
+        tip,
+    )
 
 
 @pytest.mark.timeout(900)  # it may wait for a build of all sample data

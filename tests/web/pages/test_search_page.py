@@ -242,7 +242,7 @@ def test_timeline_says_how_many_projects_of_its_page_it_shows(tmp_path: Path) ->
         chart = parse_page(http(f"{url}/pictures/timeline", Accept=BROWSER).body.decode())
         project = parse_page(http(f"{url}/id/project/without-end", Accept=BROWSER).body.decode())
     [note] = [one.text for one in last.all("figcaption")]
-    faint = "Faint: the start, as exactly as it is known; no known end."
+    faint = "Faint bars show only the start; the end is unknown."
     counted = "Of the 3 projects on this page, 2 have a start date. Of all 23 projects, 22 have one."
     assert note == f"{counted} {faint}"
     assert faint not in first.text

@@ -28,7 +28,7 @@ _IN_FORCE = {
 
 
 class EvidenceSwitch(NamedTuple):
-    """The level in force, each level with its label and URL, and what the level leaves out or adds, in words."""
+    """The level in force, each level with its label and URL, and in words which links count and which are left out."""
 
     level: EvidenceLevel
     options: list[tuple[EvidenceLevel, str, str]]

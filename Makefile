@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 RELEASES := build/releases
 MINUTES ?= 1
 
+# Compiled modules are stored even where the environment disables this: the tests start thousands of processes.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: help setup demo build test quick fuzz suites dcatap clients check format docs bench sbom lock screenshot clean
 
 help: ## list the targets

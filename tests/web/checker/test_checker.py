@@ -47,16 +47,16 @@ def strict() -> Iterator[Checker]:
     checker.check(SMALL, [JSON])
     yield checker
     checker.close()
-    assert checker.processes == []
+    assert checker.start().processes == []
 
 
 @pytest.mark.timeout(180)
 def test_check_over_time_limit_is_stopped_and_its_worker_replaced(strict: Checker) -> None:
-    before = strict.processes
+    before = strict.start().processes
     with pytest.raises(CheckTimeout, match="stopped after 3 seconds"):
         strict.check(SLOW, [JSON])
     assert strict.check(SMALL, [JSON]).records == 1
-    assert strict.processes != before
+    assert strict.start().processes != before
 
 
 def test_check_over_memory_limit_is_rejected() -> None:
@@ -74,8 +74,8 @@ def test_check_is_repeated_after_its_worker_was_killed() -> None:
     checker = Checker(CheckLimits(workers=1, seconds=150))
     with ThreadPoolExecutor(1) as pool:
         checked = pool.submit(checker.check, some, [JSON])
-        until(lambda: checker.processes)  # it is ready, and thus working
-        os.kill(checker.processes[0], signal.SIGKILL)
+        until(lambda: checker.start().processes)  # it is ready, and thus working
+        os.kill(checker.start().processes[0], signal.SIGKILL)
         assert checked.result().records == 500
     checker.close()
 
@@ -85,9 +85,9 @@ def test_queue_is_bounded() -> None:
     slow, next_one = Caller("slow"), Caller("next")
     with ThreadPoolExecutor(2) as threads:
         threads.submit(checker.check, SLOW, [JSON], slow)
-        until(lambda: checker.load["quick"])
+        until(lambda: checker.start().load["quick"])
         threads.submit(checker.check, SLOW, [JSON], next_one)
-        until(lambda: checker.load["waiting"])
+        until(lambda: checker.start().load["waiting"])
         with pytest.raises(CheckerBusy):
             checker.check(SMALL, [JSON], Caller("other"))
         for caller in (next_one, slow):
@@ -113,6 +113,6 @@ def test_slow_checks_do_not_delay_another_client(names: list[str]) -> None:
 
 def test_workers_are_forked_by_a_process_without_threads(checker: Checker) -> None:
     checker.check(SMALL, [JSON])  # the worker is ready
-    status = Path(f"/proc/{checker.processes[0]}/status").read_text()
+    status = Path(f"/proc/{checker.start().processes[0]}/status").read_text()
     parent = next(line.split()[1] for line in status.splitlines() if line.startswith("PPid:"))
     assert len(list(Path(f"/proc/{parent}/task").iterdir())) == 1

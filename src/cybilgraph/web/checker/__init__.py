@@ -7,6 +7,7 @@ outputs that were requested.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -74,31 +75,53 @@ class CheckAnswer:
     about: dict[str, Any] = field(default_factory=dict)
 
 
-class Checker(Pool):
-    """A pool of check workers. Thread-safe."""
+class Checker:
+    """Check workers. They start when they are first needed, because many sites never need them. Thread-safe."""
 
     def __init__(
         self, limits: CheckLimits | None = None, on_process_end: Callable[[ProcessExit], object] = lambda _: None
     ) -> None:
         """Call ``on_process_end`` when a worker process ends unexpectedly."""
-        limits = limits or CheckLimits()
-        self._seconds = limits.seconds
-        # A client has one worker. If several clients use all of them, the one that has used them least is next.
-        super().__init__(
-            "cybilgraph.web.checker.check_worker",
-            (own_iri(), str(limits.memory)),
-            PoolLimits(
-                limits.workers,
-                limits.waiting,
-                max_per_caller=1,
-                max_long=limits.long,
-                max_long_bytes=limits.memory,
-                long_after=_LONG_AFTER_SECONDS,
-            ),
-            on_process_end,
-            # The fork server may have no threads, and NumPy, which openpyxl loads if it is installed, starts some.
-            environment=environment(Policy()) | {"OPENBLAS_NUM_THREADS": "1"},
-        )
+        self._limits = limits or CheckLimits()
+        self._on_process_end = on_process_end
+        self._lock = threading.Lock()
+        self._pool: Pool | None = None
+
+    def start(self) -> Pool:
+        """Start the workers, unless they have started already. Does not wait for them."""
+        with self._lock:
+            if not self._pool:
+                limits = self._limits
+                # A client has one worker. If several clients use all of them, the one that has used them least is
+                # next.
+                self._pool = Pool(
+                    "cybilgraph.web.checker.check_worker",
+                    (own_iri(), str(limits.memory)),
+                    PoolLimits(
+                        limits.workers,
+                        limits.waiting,
+                        max_per_caller=1,
+                        max_long=limits.long,
+                        max_long_bytes=limits.memory,
+                        long_after=_LONG_AFTER_SECONDS,
+                    ),
+                    self._on_process_end,
+                    # The fork server may have no threads, and NumPy, which openpyxl loads if it is installed, starts
+                    # some.
+                    environment=environment(Policy()) | {"OPENBLAS_NUM_THREADS": "1"},
+                )
+            return self._pool
+
+    def maintain(self) -> None:
+        """Replace workers that have ended."""
+        if self._pool:
+            self._pool.maintain()
+
+    def close(self) -> None:
+        """End the workers."""
+        with self._lock:
+            if self._pool:
+                self._pool.close()
 
     def check(
         self, submission: Submission | Upload, outputs: Sequence[str], caller: Caller | None = None
@@ -111,12 +134,13 @@ class Checker(Pool):
         content = fields.pop("content")
         request = {"upload" if isinstance(submission, Upload) else "submission": fields, "outputs": outputs}
         try:
-            head, data = self.ask(request, content, seconds=self._seconds, caller=caller)
+            head, data = self.start().ask(request, content, seconds=self._limits.seconds, caller=caller)
         except (Busy, WorkerStartFailed):
             what = "Too many records are being checked at the moment"
             raise CheckerBusy(what, "Try again in a few seconds.") from None
         except TimeoutError:
-            what = f"The check was stopped after {self._seconds:g} second{'s' if self._seconds != 1 else ''}"
+            seconds = self._limits.seconds
+            what = f"The check was stopped after {seconds:g} second{'s' if seconds != 1 else ''}"
             raise CheckTimeout(what, "Send fewer projects at a time.") from None
         except WorkerCrashed:
             head, data = {"error": Refusal.HEAVY}, b""

@@ -132,6 +132,7 @@ def _unreadable(answer: CheckAnswer, report: bytes) -> Response:
 def page() -> Response:
     """Show the form and the findings of what was submitted. The page works without scripts."""
     if request.method != "POST":
+        site("checker").start()  # it loads while the visitor fills in the form
         return _render_form(None, {})
     with site("checking").admit(request.remote_addr or ""):
         return _respond_to_form(run_checker(_upload(is_form=True), _FORM_OUTPUTS), {})

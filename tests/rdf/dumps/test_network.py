@@ -10,6 +10,7 @@ import networkx
 import pyoxigraph as ox
 import pytest
 
+from cybilgraph import pipeline
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.rdf.dumps.network import write_gexf, write_graphml
 from cybilgraph.release import Release
@@ -74,3 +75,16 @@ def test_any_text_gives_well_formed_xml(write: Callable[[Path, Path, Path], None
     values = {value for element in ElementTree.parse(output).iter() for value in element.attrib.values()}
     shown = text.replace("\x01", "\ufffd").replace("\ufffe", "\ufffd")
     assert shown in content or shown in values
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_name_that_is_no_place_is_a_node(name: str, tmp_path: Path) -> None:
+    source = tmp_path / "records.json"
+    source.write_text('[{"title": "One", "countries": ["Belize", "Judges and prosecutors"]}]')
+    release, _ = pipeline.build([source], tmp_path / "releases")
+    nodes = READERS[name](release.folder / "public" / name).nodes(data=True)
+    assert {own["label"]: own["kind"] for _, own in nodes} == {
+        "One": "Project",
+        "Belize": "Country",
+        "Judges and prosecutors": "Unrecognised",
+    }

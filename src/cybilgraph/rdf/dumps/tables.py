@@ -47,6 +47,7 @@ _BOUNDS = {
 }
 _NODES, _EDGES = "network-nodes", "network-edges"
 _PROJECT = "Project"
+_UNRECOGNISED = "Unrecognised"
 _PLACES = {"country": CYB.Country, "region": CYB.Region, "group": CYB.Group}
 #: The columns of each table.
 COLUMNS = {
@@ -138,16 +139,19 @@ def write_tables(pieces: Iterable[TableRows], names: TableNames, folder: Path) -
         writers = {table: csv.writer(file, lineterminator="\r\n") for table, file in files.items()}  # RFC 4180
         for table, writer in writers.items():
             writer.writerow(COLUMNS[table])
-        linked: set[str] = set()
+        linked, declared = set[str](), set[str]()
         others: list[Row] = []
         for piece in pieces:
             for table, rows in piece.items():
                 if table == _EDGES:
                     linked.update(str(end) for row in rows for end in row[:2])
                 elif table == _NODES:
+                    declared.update(str(row[0]) for row in rows)
                     others += [row for row in rows if row[2] != _PROJECT]
                     rows = [row for row in rows if row[2] == _PROJECT]
                 writers[table].writerows(_cells(row, names) for row in rows)
+        # A name that is not recognised as a place has no class.
+        others += [(end, (end,), _UNRECOGNISED, "", "", "", "") for end in sorted(linked - declared)]
         writers[_NODES].writerows(_cells(row, names) for row in others if row[0] in linked)
     csv.field_size_limit(sys.maxsize)  # global; a text may be long, and these tables are our own
     network = plain_files[_NODES], plain_files[_EDGES]

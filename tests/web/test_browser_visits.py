@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from itertools import combinations
 from urllib.parse import unquote
@@ -374,6 +375,11 @@ def test_long_facts_of_a_project_are_shown_in_full_on_a_phone(demo_server: str, 
     assert implementers.text.startswith("Implementer")
     assert implementers.find_element(By.TAG_NAME, "dt").get_attribute("data-number") == "5"
     line = implementers.rect["height"]
+    below = visitor.one(".facts div:nth-child(5) a")
+    place = below.rect
+    implementers.find_elements(By.TAG_NAME, "a")[-1].send_keys("")  # focus scrolls the row, and nothing moves
+    assert implementers.find_elements(By.TAG_NAME, "a")[-1].rect["x"] < 390
+    assert below.rect == place
     visitor.one(".short label").click()
     assert implementers.rect["height"] >= 2 * line
     last = implementers.find_elements(By.TAG_NAME, "a")[-1].rect
@@ -395,6 +401,21 @@ def test_quote_of_a_fact_is_on_the_screen_of_a_phone(demo_server: str, visitor: 
         "return arguments[0].contains(document.elementFromPoint(box.x + 20, box.y + box.height / 2))",
         tip,
     )
+    quote = visitor.driver.execute_script("return arguments[0].querySelector('q').textContent", tip)
+    visitor.one(".facts .evidence a").click()
+    assert quote in visitor.one("tr:target").text
+
+
+@pytest.mark.timeout(900)  # it may wait for a build of all sample data
+def test_evidence_switch_changes_numbers(demo_server: str, visitor: Visitor) -> None:
+    visitor.driver.get(f"{demo_server}/id/region/002")
+    numbers = []
+    for words in ("stated and confirmed", "plus sure", "plus possible"):
+        if links := visitor.driver.find_elements(By.LINK_TEXT, words):
+            links[0].click()
+        assert visitor.one(".levels [aria-current]").text == words
+        numbers.append(int(re.search(r"(\d+) projects", visitor.one("main").text)[1]))
+    assert numbers[0] < numbers[1] <= numbers[2]
 
 
 @pytest.mark.timeout(900)  # it may wait for a build of all sample data

@@ -163,6 +163,9 @@ def test_queries_of_the_api_return_the_numbers_of_the_site(server: str, level: E
     for row in rows("actors-by-type")[:10]:
         itself = {one["itself"] for one in table(server, at(level, "/id/actor.csv")) if one["thing"] == row["actor"]}
         assert itself == {row["projects"]}
+    listed = {row["thing"]: (row["projects"], row["itself"]) for row in table(server, at(level, "/id/region.csv"))}
+    by_region = {row["region"]: (row["projects"], row["forTheRegion"]) for row in rows("regional-coverage")}
+    assert {region: by_region[region] for region in listed} == listed
     cells = rows("themes-by-country-matrix")
     for row in cells[:10]:
         query = urlencode({"country": key(row["country"]), "theme": key(row["theme"])})

@@ -77,9 +77,12 @@ def warm_up_queries(release: Release) -> Iterator[tuple[str, CacheKey]]:
         yield name, CacheKey.of(chart_query(queries.load_query(name), release), _TABLE)
     for kind in entity_queries.ENTITY_KINDS.values():
         yield kind.title, CacheKey.of(entity_queries.list_query(kind), _TABLE)
-    # The page of the world counts nearly all projects.
-    world = entity_queries.entity_query("page-first", "region", "001", DEFAULT_LEVEL)
-    yield "page-first of the world", CacheKey.of(world, _TABLE)
+    # These two count nearly all projects.
+    for level in EvidenceLevel:
+        if level != DEFAULT_LEVEL:
+            yield f"page-numbers with {level} links", CacheKey.of(key_figures_query(level), _TABLE)
+        world = entity_queries.entity_query("page-first", "region", "001", level)
+        yield f"page-first of the world with {level} links", CacheKey.of(world, _TABLE)
     # The slowest chart takes longest if all links count.
     every_flow = chart_query(queries.load_query("page-flows"), release, EvidenceLevel.POSSIBLE)
     yield "page-flows with possible links", CacheKey.of(every_flow, _TABLE)

@@ -16,7 +16,7 @@ from cybilgraph.web.pages.resource_view import project_title, shorten_title
 
 #: The most projects in the table and in the timeline of a page, at most those of page-first, and the most related
 #: entities.
-_MAX_PROJECTS, _MAX_SPANS, _MAX_RELATED = 15, 10, 100
+_MAX_PROJECTS, _MAX_SPANS, _MAX_RELATED = 10, 10, 100
 
 
 class EntityKind(NamedTuple):

@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyoxigraph as ox
 import pytest
 from arro3.io import read_parquet
@@ -83,6 +84,23 @@ def test_parquet_has_types(release: Release) -> None:
     assert belize["part_of"] == []
     scopes = read_parquet(release.folder / "public" / "scopes.parquet").read_all()
     assert all(value is None or 0 < value <= 1 for value in scopes.column("confidence").to_pylist())
+
+
+def test_duckdb_reads_the_types_of_parquet(release: Release) -> None:
+    def types(name: str) -> dict[str, str]:
+        path = release.folder / "public" / f"{name}.parquet"
+        return {row[0]: str(row[1]) for row in duckdb.sql(f"DESCRIBE SELECT * FROM '{path}'").fetchall()}
+
+    projects, funding = types("projects"), types("funding")
+    assert {projects[name] for name in ("countries", "country_codes", "part_of")} == {"VARCHAR[]"}
+    assert {projects[name] for name in ("start_earliest", "end_latest")} == {"DATE"}
+    assert (types("scopes")["confidence"], types("participations")["basis"]) == ("DOUBLE", "VARCHAR")
+    assert funding["amount"].startswith(("DECIMAL", "DOUBLE")), funding
+    projects_file = release.folder / "public" / "projects.parquet"
+    query = (
+        f"SELECT code FROM '{projects_file}' WHERE list_contains(country_codes, 'BZ') AND year(start_earliest) = 2018"
+    )
+    assert ("G0020",) in duckdb.sql(query).fetchall()
 
 
 @pytest.mark.parametrize("rows", [1, 20_000])

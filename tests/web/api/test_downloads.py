@@ -156,6 +156,7 @@ def test_failed_precondition_gets_412(shelf: str) -> None:
         ("/release/4/passwd", 404, "has no file 'passwd'"),
         ("/latest/..%2f0003%2fgraph.nq.zst", 404, ""),
         ("/latest/graph.nq.zst", 404, "has no file"),
+        ("/latest/network-nodes.csv", 404, "There is 'network-nodes.csv.gz'"),
         ("/latest/cybilgraph.trig.gz", 410, "no longer published"),
         ("/latest/cybilgraph.ttl.zst", 410, "no longer published"),
     ],

@@ -60,7 +60,9 @@ def file_reply(live: LiveReleases, request: Request) -> Reply:
                 "There are no IATI activities: the site file has no org-id (org-id.guide), or no project has what IATI "
                 "requires"
             )
-        raise NotFound(f"Release {release.number} has no file {name[:_MAX_SHOWN]!r}")
+        compressed = f"{name}.gz"
+        hint = f". There is {compressed!r}" if compressed in release.served_files() else ""
+        raise NotFound(f"Release {release.number} has no file {name[:_MAX_SHOWN]!r}{hint}")
     file = live.integrity.open(release, name)
     try:
         size = file.seek(0, os.SEEK_END)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,8 +34,8 @@ def at(level: EvidenceLevel, path: str) -> str:
 
 @pytest.fixture(scope="module")
 def server(demo_server: str) -> str:
-    """Return the URL of a site with hundreds of real projects."""
-    return demo_server
+    """Return the URL of a site with hundreds of real projects, or the running site in COUNTED_SITE."""
+    return os.environ.get("COUNTED_SITE") or demo_server
 
 
 def table(server: str, path: str) -> list[dict[str, str]]:
@@ -67,13 +68,14 @@ def test_list_page_search_and_tables_show_the_same_number(server: str, kind: str
     facet = facet_counts(server, kind, level)
     in_list = {
         row.all("a")[0].own("href"): row.all("td")[-3 if ENTITY_KINDS[kind].within else -1].text
-        for row in page(server, at(level, f"/id/{kind}")).all("tr")
+        for number in range(1, 2 + len(known) // 50)
+        for row in page(server, at(level, f"/id/{kind}?page={number}")).all("tr")
         if row.all("td")
     }
     active = [row for row in known if row["projects"] != "0"]
     assert set(facet) <= {row["thing"].rpartition("/")[2] for row in active}
     assert len(active) > 3 or level is EvidenceLevel.STATED
-    for row in active[:50]:
+    for row in active[:50] if kind == "actor" else active:
         path = "/" + row["thing"].removeprefix(BASE)
         key = row["thing"].rpartition("/")[2]
         linked = table(server, at(level, f"{path}.csv"))
@@ -81,7 +83,7 @@ def test_list_page_search_and_tables_show_the_same_number(server: str, kind: str
         total, direct = int(row["projects"]), int(row["itself"])
         assert (len({one["project"] for one in linked}), len(itself)) == (total, direct), path
         assert len(table(server, at(level, f"/search.csv?{urlencode({kind: key})}"))) == total, path
-        assert in_list[at(level, path)] == f"{total:,}"
+        assert in_list[at(level, path)] == f"{total:,}", path
         assert facet.get(key, total) == total, path
         [lead] = page(server, at(level, path)).all("p", "lead")
         split = [total, direct, total - direct] if direct < total else [total]

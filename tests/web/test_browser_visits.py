@@ -379,6 +379,10 @@ def test_long_facts_of_a_project_are_shown_in_full_on_a_phone(demo_server: str, 
     place = below.rect
     implementers.find_elements(By.TAG_NAME, "a")[-1].send_keys("")  # focus scrolls the row, and nothing moves
     assert implementers.find_elements(By.TAG_NAME, "a")[-1].rect["x"] < 390
+    overflow = visitor.driver.execute_script(
+        "return getComputedStyle(arguments[0].querySelector('dd')).textOverflow", implementers
+    )
+    assert overflow == "clip", "an ellipsis would hide what comes into view"
     assert below.rect == place
     visitor.one(".short label").click()
     assert implementers.rect["height"] >= 2 * line

@@ -34,6 +34,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def form(browser: Browser, portal: str) -> Browser:
     browser.driver.get(f"{portal}/check")
+    browser.until(lambda: browser.driver.execute_script("return document.readyState") == "complete")
     return browser
 
 

@@ -92,8 +92,7 @@ class Checker:
         with self._lock:
             if not self._pool:
                 limits = self._limits
-                # A client has one worker. If several clients use all of them, the one that has used them least is
-                # next.
+                # A client has one worker. If several use all of them, the one that has used them least is next.
                 self._pool = Pool(
                     "cybilgraph.web.checker.check_worker",
                     (own_iri(), str(limits.memory)),
@@ -106,8 +105,7 @@ class Checker:
                         long_after=_LONG_AFTER_SECONDS,
                     ),
                     self._on_process_end,
-                    # The fork server may have no threads, and NumPy, which openpyxl loads if it is installed, starts
-                    # some.
+                    # The fork server may have no threads, and NumPy, which openpyxl loads, starts some.
                     environment=environment(Policy()) | {"OPENBLAS_NUM_THREADS": "1"},
                 )
             return self._pool

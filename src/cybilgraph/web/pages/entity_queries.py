@@ -16,7 +16,7 @@ from cybilgraph.web.pages.resource_view import project_title, shorten_title
 
 #: The most projects in the table and in the timeline of a page, at most those of page-first, and the most related
 #: entities.
-_MAX_PROJECTS, _MAX_SPANS, _MAX_RELATED = 10, 10, 100
+_MAX_PROJECTS, _MAX_RELATED = 10, 100
 
 
 class EntityKind(NamedTuple):
@@ -209,7 +209,7 @@ def page_values(
             if term in groups
         ],
         "map": _map_of(iri, kind, (bar.iri for bar in groups.get("country", [])), total),
-        "timeline": timeline(spans[:_MAX_SPANS], datetime.now(UTC).date()) if spans else None,
+        "timeline": timeline(spans[:_MAX_PROJECTS], datetime.now(UTC).date()) if spans else None,
         "years": _years_active(summary) if summary.having.get("year", 0) > 1 else None,
         "covered": {bar.iri for bar in groups.get("theme", [])},
     }

@@ -61,7 +61,7 @@ def test_descriptions_state_counts_and_files(tmp_path: Path) -> None:
         "cybilgraph.ttl.gz": "The graph, current state only: 9 statements, as Turtle (gzip)",
         "cybilgraph.jsonld.gz": "The graph, current state only: 9 statements, as JSON-LD (gzip)",
         "cybilgraph.nq.gz": "The graph, current state and history (named graphs): 12 statements, as N-Quads (gzip)",
-        STATED_DUMP: "The graph, current state, stated facts only, without derived links and their quotes: "
+        STATED_DUMP: "The graph, current state, stated and confirmed facts only, without derived links and their quotes: "
         "7 statements, as N-Triples (gzip)",
         "projects.csv.gz": "Projects, one per row as CSV (gzip)",
         MAY_REACH: f"{MAY_REACH_ABOUT} as N-Triples (gzip)",

@@ -474,7 +474,8 @@ def describe_file(name: str, counts: GraphStatistics | None = None) -> str:
 
 def _describe_dump(name: str, counts: GraphStatistics | None = None) -> str:
     if name == STATED_DUMP:
-        content, count = "current state, stated facts only, without derived links and their quotes", "stated"
+        content = "current state, stated and confirmed facts only, without derived links and their quotes"
+        count = "stated"
     elif name in FULL_DUMPS:
         content, count = "current state and history (named graphs)", "quads"
     else:

@@ -57,11 +57,23 @@ def test_body_without_state_is_that_of_the_only_state() -> None:
     [
         ("Courses in Kosovo", "FCDO trains the Ministry of Justice."),
         ("Courses in Kosovo", "The project trains the Ministry of Justice with Spanish experts."),
-        ("Courses in Kosovo and Albania", "The project trains the Ministry of Justice."),
     ],
 )
-def test_no_state_is_guessed_if_another_is_named(title: str, text: str) -> None:
-    assert ("ministry-of-justice", "beneficiary") in roles(about(title, text))
+def test_body_that_benefits_is_of_the_only_country(title: str, text: str) -> None:
+    """Even if the donor or the experts are from another state, as in a table."""
+    [ministry] = [link for link in about(title, text).participations if link.role == "beneficiary"]
+    assert (ministry.actor.key, ministry.actor.home) == ("ministry-of-justice-kosovo", "XK")
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "role"),
+    [
+        ("Courses in Kosovo and Albania", "The project trains the Ministry of Justice.", "beneficiary"),
+        ("Courses in Kosovo", "The Ministry of Justice implements it with Spanish experts.", "implementer"),
+    ],
+)
+def test_no_state_is_guessed_in_doubt(title: str, text: str, role: str) -> None:
+    assert ("ministry-of-justice", role) in roles(about(title, text))
 
 
 def test_later_short_name_is_the_body_named_with_its_state() -> None:

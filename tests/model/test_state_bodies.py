@@ -13,6 +13,7 @@ from cybilgraph.readers.printed_names import find
 @pytest.mark.parametrize(
     ("name", "key"),
     [
+        ("MINISTRY OF JUSTICE OF KOSOVO", "ministry-of-justice-kosovo"),
         ("Ministry of Justice (Kosovo)", "ministry-of-justice-kosovo"),
         ("Kosovo's Ministry of Justice", "ministry-of-justice-kosovo"),
         ("Kosovo’s Ministry of Justice", "ministry-of-justice-kosovo"),

@@ -20,7 +20,7 @@ from cybilgraph.model.fields import Content, sections
 from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer, slug
 from cybilgraph.model.organisations import is_public_authority
 from cybilgraph.model.record import Basis, Named, Participation, Record, Scope, Text
-from cybilgraph.model.state_bodies import parse_actor_name
+from cybilgraph.model.state_bodies import find_actor, find_home, only_country, parse_actor_name
 
 #: Sections about the purpose of the project.
 _PURPOSE_SECTIONS = sections(Content.PURPOSE, Content.DETAILS)
@@ -60,9 +60,10 @@ def find_participations(
     """
     model = load_model("role")
     present = {link.actor.key for link in record.participations}
+    country = only_country(scopes)
     links = []
     for candidate, features in candidate_features(record, sentences, scopes):
-        key, actor = candidate.actor.key, candidate.actor
+        actor = candidate.actor
         if _is_listed(actor, present):
             continue
         for role, probability in model.probabilities(features).items():
@@ -71,9 +72,12 @@ def find_participations(
                 basis = Basis.POSSIBLE
             if basis:
                 sentence = candidate.best_sentence(model, role)
-                known = load_gazetteer().get("actor", key) is not None
+                # What benefits from a project in one country is a body of that country.
+                home = find_home(actor.name, {}, country) if role == "beneficiary" and not _state(actor) else ""
+                found = find_actor(actor.name, home) if home else actor
+                known = load_gazetteer().get("actor", found.key) is not None
                 printed = Text(actor.name, sentence.text.place)
-                named = Named("actor", key, printed, known, "" if known else _state(actor))
+                named = Named("actor", found.key, printed, known, "" if known else home or _state(actor))
                 links.append(Participation(named, role, basis, (sentence.evidence(round(probability, 2)),)))
     return tuple(links)
 

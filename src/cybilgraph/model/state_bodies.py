@@ -27,7 +27,7 @@ _CODE_LENGTH = 2
 _ARTICLE, _REMARK = re.compile(r"the ", re.IGNORECASE), re.compile(r",? (?:which|who) \w.*$")
 #: What joins a country to the body after or before it.
 _OWNS = re.compile(r"['’]s? | [-–] | ")
-_OWNED_BY = re.compile(r"(?:,| [-–]|,? (?:of|in|del?|du|des|da|do))?(?: the| la)? \Z|,? d(?:e l)?['’]\Z")
+_OWNED_BY = re.compile(r"(?:,| [-–]|,? (?:of|in|del?|du|des|da|do))?(?: the| la)? \Z|,? d(?:e l)?['’]\Z", re.IGNORECASE)
 #: The same before the name of a country in Spanish or French. The Republic of China is not China.
 _OWNED_BY_TRANSLATED = re.compile(
     r"(?:,? d(?:e l)?['’]|(?:,| [-–]|,? (?:del?|du|des|da|do))? (?:(?:la|las|los) )?)"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.rdf.dumps import open_dumps
-from cybilgraph.rdf.dumps.stated import UnstatedNames
 from cybilgraph.rdf.dumps.tables import TableNames, write_tables
 from cybilgraph.release.draft import process_chunk
 from cybilgraph.release.graph_file import read_graph
@@ -21,10 +20,7 @@ def write_dumps(graph: Path, folder: Path) -> None:
         open_dumps(folder) as add,
         TableNames() as names,
     ):
-        unstated = UnstatedNames()
-        for chunk in read_graph(graph):
-            unstated.add(chunk)
-        items = ((chunk, {}, unstated.within(chunk)) for chunk in read_graph(graph))
+        items = ((chunk, {}) for chunk in read_graph(graph))
         pieces = [piece for _, piece in team.map_ahead(process_chunk, items, {}, True, BASE)]
         for chunk in pieces:
             add(chunk.dumps)

@@ -22,7 +22,7 @@ from cybilgraph.model.site_profile import DEFAULT_PROFILE, SiteProfile
 from cybilgraph.model.vocabulary import ORG, SKOS, own_iri, use_base
 from cybilgraph.rdf.dumps import FULL_DUMPS, MAY_REACH, GzipPart, open_dumps, serialise_chunk, write_zstandard
 from cybilgraph.rdf.dumps.metadata import GraphStatistics, ReleaseFile, count_statements, write_descriptions
-from cybilgraph.rdf.dumps.stated import UnstatedNames, stated_statements
+from cybilgraph.rdf.dumps.stated import stated_statements
 from cybilgraph.rdf.dumps.tables import TableNames, TableRows, make_table_rows, write_tables
 from cybilgraph.rdf.iati_activities import actor_names, names_within
 from cybilgraph.rdf.iati_publication import ACTIVITIES, can_publish, open_activities, publish_activities
@@ -149,10 +149,7 @@ def write_derived_files(
         shared = _read_shared(
             write_zstandard(public / FULL_DUMPS[0], chunks) if dumps else chunks, named=bool(reporter)
         )
-        items = (
-            (chunk, names_within(chunk, shared.actors) if reporter else {}, shared.unstated.within(chunk))
-            for chunk in read_graph(graph)
-        )
+        items = ((chunk, names_within(chunk, shared.actors) if reporter else {}) for chunk in read_graph(graph))
         with ExitStack() as files:
             add_to_dumps = files.enter_context(open_dumps(public)) if dumps else None
             add_activities = files.enter_context(open_activities(public / ACTIVITIES)) if reporter else None
@@ -202,21 +199,18 @@ class _Shared(NamedTuple):
     """What chunks need to know of others.
 
     ``containers`` is what contains each thing: regions and groups of countries, themes, parent organisations.
-    ``actors`` are the lines with the names of actors, and ``unstated`` the names that only prose mentions.
+    ``actors`` are the lines with the names of actors.
     """
 
     containers: dict[str, list[str]]
     actors: dict[bytes, bytes]
-    unstated: UnstatedNames
 
 
 def _read_shared(chunks: Iterable[bytes], *, named: bool) -> _Shared:
     """Read what chunks need to know of others; without ``named``, leave out the names of actors."""
     found: dict[str, list[str]] = defaultdict(list)
     actors: dict[bytes, bytes] = {}
-    unstated = UnstatedNames()
     for chunk in chunks:
-        unstated.add(chunk)
         if named:
             actors |= actor_names([chunk])
         if any(term in chunk for term in _CONTAINMENT):
@@ -226,27 +220,27 @@ def _read_shared(chunks: Iterable[bytes], *, named: bool) -> _Shared:
                     found[thing] += object_texts(own, term)
                 for member in object_texts(own, _CONTAINS):
                     found[member].append(thing)
-    return _Shared(dict(found), actors, unstated)
+    return _Shared(dict(found), actors)
 
 
 def process_chunk(
-    item: tuple[bytes, Mapping[bytes, bytes], frozenset[str]],
+    item: tuple[bytes, Mapping[bytes, bytes]],
     containers: dict[str, list[str]],
     dumps: bool,
     base: str,
     reporter: SiteProfile | None = None,
 ) -> ChunkOutput:
-    """Process a chunk, which comes with the names of its actors, and those that the stated facts leave out.
+    """Process a chunk, which comes with the names of its actors.
 
     ``containers`` is what contains each thing in the whole graph, ``base`` that of the site, and ``reporter`` the
     profile of a site that publishes activities.
     """
     use_base(base)
-    chunk, actors, unstated = item
+    chunk, actors = item
     lines = chunk.splitlines(keepends=True)
     triples = b"".join([line for line in lines if not is_in_earlier_graph(line)])
     graph = group_by_subject([triples])
-    stated = list(stated_statements(graph, unstated)) if dumps else []
+    stated = list(stated_statements(graph)) if dumps else []
     counts = count_statements(graph)
     counts.quads, counts.stated = len(lines), len(stated)
     activities, counts.activities = publish_activities(triples, actors, reporter) if reporter else ([], Counter())

@@ -24,7 +24,7 @@ from cybilgraph.errors import FetchError, PatchError, QueryError
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.model.vocabulary import BASE, CYB, DCAT, SPDX, VOID, own_iri, path_of, shorten
 from cybilgraph.rdf.dumps import FULL_DUMPS, MAY_REACH, NAME, STATED_DUMP
-from cybilgraph.rdf.dumps.stated import UnstatedNames, stated_statements
+from cybilgraph.rdf.dumps.stated import stated_statements
 from cybilgraph.rdf.ntriples import group_by_subject, term_text
 from cybilgraph.rdf.serialisation import convert_to_nquads, is_in_earlier_graph
 from cybilgraph.release.graph_file import split_chunks
@@ -486,18 +486,11 @@ class Dump:
 
     def _stated_facts(self) -> Iterator[bytes]:
         """Return the stated facts of the current graph, sorted. Raises OSError, DECOMPRESSION_ERRORS."""
-        unstated = UnstatedNames()
-        for chunk in self._current_chunks():
-            unstated.add(chunk)
-        with self._stated.open("w", encoding="utf-8") as stated:
-            for chunk in self._current_chunks():
-                stated.writelines(stated_statements(group_by_subject([chunk]), unstated.within(chunk)))
+        # The dump, unlike its sorted lines, has all statements of a project in one place.
+        with open_decompressed(self._source) as quads, self._stated.open("w", encoding="utf-8") as stated:
+            for chunk in split_chunks(line for line in quads if not is_in_earlier_graph(line)):
+                stated.writelines(stated_statements(group_by_subject([chunk])))
         return sort_lines(self._stated)
-
-    def _current_chunks(self) -> Iterator[bytes]:
-        """Yield the current graph in chunks. The dump, unlike its sorted lines, has each project in one place."""
-        with open_decompressed(self._source) as quads:
-            yield from split_chunks(line for line in quads if not is_in_earlier_graph(line))
 
     def subjects(self) -> list[str]:
         """Return the subjects of the current graph as terms, sorted. Raises OSError."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from cybilgraph.model.fields import DATE_FORMS
-from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Basis, EvidenceLevel
-from cybilgraph.model.vocabulary import CYB, RDF, RDFS, own_byte_pattern, thing_iri
+from cybilgraph.model.vocabulary import CYB, RDF, thing_iri
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts
 
 _CLAIMS = (CYB.participation, CYB.scope, CYB.dating, CYB.relation, CYB.funding)
@@ -18,46 +15,11 @@ _DERIVED = {f"<{thing_iri('basis', basis)}>" for basis in Basis if basis not in 
 _RECOGNISED = frozenset((CYB.activityKind, CYB.resultStatus))
 #: A statement: subject and predicate as IRIs, and the object as a term.
 _Statement = tuple[str, str, str]
-#: The kinds of resources that prose can add, with the properties of claims and sums of money that name them.
-_NAMED, _NAMING = "<(OWNid/(?:actor|audience)/[^>]+)>", f"{CYB.provider} {CYB.receiver} {RDF.object}".split()
 
 
-class UnstatedNames:
-    """The unlisted organisations and audiences that no stated or confirmed claim of the current graph names."""
-
-    def __init__(self) -> None:
-        self._stated: set[str] = set()
-        #: By resource, the current ones that a deprecated one points to.
-        self._successors: defaultdict[str, set[str]] = defaultdict(set)
-        claim = "^<(OWNid/project/[^/>]+/[^>]+)>"
-        terms = "|".join(map(re.escape, _NAMING))
-        derived = "|".join(sorted(map(re.escape, _DERIVED)))
-        self._naming = own_byte_pattern(rf"(?m){claim} <(?:{terms})> {_NAMED} \.$")
-        self._is_derived = own_byte_pattern(rf"(?m){claim} <{re.escape(CYB.basis)}> (?:{derived}) \.$")
-        self._pointing = own_byte_pattern(rf"(?m)^{_NAMED} <{re.escape(RDFS.seeAlso)}> {_NAMED} \.$")
-        self._about = own_byte_pattern(rf"(?m)^{_NAMED} ")
-
-    def add(self, chunk: bytes) -> None:
-        """Read a part of the graph (N-Quads) that contains each of its projects completely."""
-        derived = set(self._is_derived.findall(chunk))
-        self._stated |= {name.decode() for claim, name in self._naming.findall(chunk) if claim not in derived}
-        for former, current in self._pointing.findall(chunk):
-            self._successors[former.decode()].add(current.decode())
-
-    def within(self, chunk: bytes) -> frozenset[str]:
-        """Return those that a part of the graph describes. Call this after all parts were added."""
-        return frozenset(name for name in {each.decode() for each in self._about.findall(chunk)} if self._is_one(name))
-
-    def _is_one(self, name: str) -> bool:
-        kind, key = name.rsplit("/", 2)[1:]
-        if name in self._stated or load_gazetteer().get(kind, key):
-            return False
-        return not any(not self._is_one(other) for other in self._successors.get(name, ()))
-
-
-def stated_statements(graph: StatementsBySubject, unstated: Collection[str] = ()) -> Iterator[str]:
-    """Yield lines of N-Triples: all but derived and possible claims, their quotes, what rests only on these, what is
-    recognised by words, and descriptions of ``unstated`` names (``UnstatedNames.within``).
+def stated_statements(graph: StatementsBySubject) -> Iterator[str]:
+    """Yield lines of N-Triples: all but derived and possible claims, their quotes, what rests only on these, and
+    what is recognised by words.
 
     The graph contains each of its projects completely.
     """
@@ -72,7 +34,7 @@ def stated_statements(graph: StatementsBySubject, unstated: Collection[str] = ()
                 derived.add(claim)
     dropped = links[True] - links[False]
     for subject, own in graph.items():
-        if subject.partition("/evidence/")[0].removesuffix("/amount") not in derived and subject not in unstated:
+        if subject.partition("/evidence/")[0].removesuffix("/amount") not in derived:
             yield from (
                 f"<{subject}> <{predicate}> {value} .\n"
                 for predicate, values in own.items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cybilgraph.extraction import derive
+from cybilgraph.model.record import Basis
 from cybilgraph.readers import Input, read_input
 from tests.support.prose import about, roles
 
@@ -74,6 +75,16 @@ def test_body_that_benefits_is_of_the_only_country(title: str, text: str) -> Non
 )
 def test_no_state_is_guessed_in_doubt(title: str, text: str, role: str) -> None:
     assert ("ministry-of-justice", role) in roles(about(title, text))
+
+
+def test_stated_body_is_not_found_again_without_its_state() -> None:
+    data = (
+        "title,countries,funders,partners,summary\n"
+        "Courses,Kosovo,Ministry of Justice (Spain),Ministry of Justice (Kosovo),FCDO trains the Ministry of Justice.\n"
+    )
+    [record] = read_input(Input("projects.csv", data=data.encode()))
+    links = [link for link in derive(record).participations if link.actor.key == "ministry-of-justice-kosovo"]
+    assert [(link.role, link.basis) for link in links] == [("partner", Basis.STATED)]
 
 
 def test_later_short_name_is_the_body_named_with_its_state() -> None:

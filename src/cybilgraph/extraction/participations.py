@@ -63,21 +63,20 @@ def find_participations(
     country = only_country(scopes)
     links = []
     for candidate, features in candidate_features(record, sentences, scopes):
-        actor = candidate.actor
-        if _is_listed(actor, present):
+        if _is_listed(candidate.actor, present):
             continue
         for role, probability in model.probabilities(features).items():
             basis = model.grade(probability)
             if basis is None and candidate.claims.get(role, 0) >= _SURE_CONFIDENCE:
                 basis = Basis.POSSIBLE
-            if basis:
+            if basis is None:
+                continue
+            actor, home = _with_state(candidate.actor, role, country)
+            if actor.key not in present:
                 sentence = candidate.best_sentence(model, role)
-                # What benefits from a project in one country is a body of that country.
-                home = find_home(actor.name, {}, country) if role == "beneficiary" and not _state(actor) else ""
-                found = find_actor(actor.name, home) if home else actor
-                known = load_gazetteer().get("actor", found.key) is not None
-                printed = Text(actor.name, sentence.text.place)
-                named = Named("actor", found.key, printed, known, "" if known else home or _state(actor))
+                known = load_gazetteer().get("actor", actor.key) is not None
+                printed = Text(candidate.actor.name, sentence.text.place)
+                named = Named("actor", actor.key, printed, known, "" if known else home)
                 links.append(Participation(named, role, basis, (sentence.evidence(round(probability, 2)),)))
     return tuple(links)
 
@@ -93,6 +92,17 @@ def find_audiences(sentences: list[Sentence]) -> Iterator[Scope]:
                 seen.add(audience.key)
                 named = Named("audience", audience.key, Text(audience.name, sentence.text.place))
                 yield Scope(named, Basis.POSSIBLE, (sentence.evidence(phrase.confidence),))
+
+
+def _with_state(actor: GazetteerEntry, role: str, country: str) -> tuple[GazetteerEntry, str]:
+    """Return an actor, and the country that it belongs to if its name does not contain it.
+
+    A body of a state that benefits from a project in one ``country`` belongs to that country.
+    """
+    home = _state(actor)
+    if role == "beneficiary" and not home and (home := find_home(actor.name, {}, country)):
+        return find_actor(actor.name, home), home
+    return actor, home
 
 
 def _state(actor: GazetteerEntry) -> str:

@@ -115,6 +115,33 @@ def test_newest_capture_wins_field_by_field_and_earlier_ones_remain_complete(ass
     assert sources == {f"<{BASE}record/A/source>", f"<{BASE}record/A/source/1>"}
 
 
+def test_captures_keep_their_numbers_when_older_ones_are_added(assembled: Assembled) -> None:
+    def capture(year: int, key: str = "G0001") -> Record:
+        source = Source(f"{year}.txt", f"{year:x}")
+        return replace(record(key, title=Text(f"In {year}")), source=source, updated=Text(f"{year}-01-01"))
+
+    def titles(quads: Iterable[str]) -> dict[str, str]:
+        of_graphs = (re.search(r'title> "In (\d+)"@en <.*/graph/(\w+/\d+)>', quad) for quad in quads)
+        return {found[2]: found[1] for found in of_graphs if found}
+
+    first, identities = assembled(capture(2015), capture(2018), capture(2020))
+    assert titles(first) == {"G0001/1": "2015", "G0001/2": "2018"}
+    second, identities = assembled(*map(capture, (2012, 2018, 2020, 2015, 2021)), earlier=list(identities.rows()))
+    assert titles(second) == {"G0001/1": "2015", "G0001/2": "2018", "G0001/3": "2012", "G0001/4": "2020"}
+    sources = {quad.split("> ")[-2] for quad in second if f"graph/G0001/3> <{PROV.wasDerivedFrom}>" in quad}
+    assert sources == {f"<{BASE}record/G0001/source/3"}
+
+    # What is gone leaves no checksum behind, and its number is not used again; other numbers survive that.
+    third, identities = assembled(capture(2018), capture(2021), earlier=list(identities.rows()))
+    assert titles(third) == {"G0001/2": "2018"}
+    kept = [name for _, name in identities.rows() if name.startswith("version:")]
+    assert kept == ["version:1:", f"version:2:{2018:x}", "version:3:", "version:4:"]
+    alone, identities = assembled(capture(2018, "G0002"), capture(2018), earlier=list(identities.rows()))
+    assert titles(alone) == {}
+    last, _ = assembled(capture(2018), capture(2013), capture(2022), earlier=list(identities.rows()))
+    assert titles(last) == {"G0001/2": "2018", "G0001/5": "2013"}
+
+
 def test_derived_claims_of_an_earlier_capture_stay_if_new_ones_are_possible(assembled: Assembled) -> None:
     quote = (Evidence("summary", "It was funded.", Place(1)),)
     itu = Named("actor", "itu", Text("ITU"))

@@ -5,7 +5,8 @@ unless their codes differ: then a record with that title but without a code rema
 is reported. Records with the same key are one project too, since they have the same IRI. Records that are
 only similar are reported, but never merged.
 
-Keys are permanent: if a project gets another key (for example a code), the old one becomes an alias.
+Keys are permanent: if a project gets another key (for example a code), the old one becomes an alias. So are the numbers
+of earlier captures, whatever is added later: a capture is known by the checksum of its file.
 ``rows`` are what a release keeps of this, and the next build receives them as ``earlier``.
 
 The data are in a database on disk and evaluated by queries, so that memory does not grow with the number of
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from itertools import groupby
@@ -39,13 +40,14 @@ _MAX_REPORTED_CAPTURES = 20
 _SCHEMA = """
 CREATE TABLE captures (
     number INTEGER PRIMARY KEY, project TEXT, root INTEGER, key TEXT, code TEXT, iati TEXT, slugged INTEGER,
-    updated TEXT, recent INTEGER, source TEXT, line INTEGER, position INTEGER, title TEXT,
+    updated TEXT, recent INTEGER, source TEXT, sha256 TEXT, line INTEGER, position INTEGER, title TEXT,
     started TEXT, ended TEXT, countries TEXT, actors TEXT);
 CREATE TABLE names (name TEXT, number INTEGER, strong INTEGER);
 CREATE TABLE parents (number INTEGER, key TEXT, label TEXT, line INTEGER, position INTEGER, printed TEXT);
 CREATE TABLE ambiguous (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE earlier (key TEXT NOT NULL, name TEXT NOT NULL);
 CREATE TABLE aliases (alias TEXT PRIMARY KEY, key TEXT) WITHOUT ROWID;
+CREATE TABLE versions (key TEXT, version INTEGER, sha256 TEXT, PRIMARY KEY (key, version)) WITHOUT ROWID;
 CREATE TABLE projects (key TEXT PRIMARY KEY, first INTEGER, newest INTEGER, captures INTEGER) WITHOUT ROWID;
 """
 _SHARED = """
@@ -76,12 +78,24 @@ WHERE key <> project AND key NOT IN (SELECT key FROM projects) ORDER BY number
 #: Rows of the previous release with keys that no project has now.
 _FORMER_KEYS = """
 SELECT key, name FROM earlier
-WHERE name GLOB 'key:*' OR key NOT IN (SELECT key FROM projects) ORDER BY rowid
+WHERE name GLOB 'key:*' OR (name NOT GLOB 'version:*' AND key NOT IN (SELECT key FROM projects)) ORDER BY rowid
 """
+_FORMER_VERSIONS = "SELECT key, name FROM earlier WHERE name GLOB 'version:*' ORDER BY rowid"
 _KEY_OF = """
 SELECT coalesce(
     (SELECT key FROM projects WHERE key = ?), (SELECT key FROM aliases WHERE alias = ?),
     (SELECT project FROM names JOIN captures USING (number) WHERE name = 'slug:' || ? LIMIT 1))
+"""
+#: What a release keeps. A number is never used again; the checksum of a file is kept only as long as the file.
+_ROWS = """
+WITH named AS (SELECT project, name FROM names JOIN captures USING (number)),
+present AS (SELECT DISTINCT project AS key, sha256 FROM captures WHERE project IN (SELECT key FROM versions))
+SELECT * FROM named
+UNION SELECT key, 'key:' || alias FROM aliases
+UNION SELECT key, 'key:' || key FROM projects WHERE key NOT IN (SELECT project FROM named)
+UNION SELECT key, 'version:' || version || ':' || coalesce(present.sha256, '')
+    FROM versions LEFT JOIN present USING (key, sha256)
+ORDER BY 1, 2
 """
 
 
@@ -95,6 +109,7 @@ class RecordIdentity(NamedTuple):
     updated: str
     recent: bool
     source: str
+    sha256: str
     line: int
     column: int
     title: str
@@ -130,6 +145,7 @@ def identity_of(record: Record) -> RecordIdentity:
         updated=record.as_of,
         recent=not label.startswith("gfce"),
         source=record.source.name,
+        sha256=record.source.sha256,
         line=place.line if place else 0,
         column=place.column if place and place.is_cell else 0,
         title=title,
@@ -188,7 +204,7 @@ class Identities:
         assert "_resolved" not in vars(self)
         number, (*columns, names, parents) = len(self._strong), identity
         self._base.run(
-            "INSERT INTO captures VALUES (?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO captures VALUES (?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *(number, identity.key, *columns),
         )
         self._base.fill("INSERT INTO names VALUES (?, ?, ?)", ((name, number, is_strong) for name, is_strong in names))
@@ -227,12 +243,29 @@ class Identities:
         return self._resolved.rows("SELECT alias, key FROM aliases ORDER BY alias")
 
     def rows(self) -> Iterator[tuple[str, str]]:
-        """Yield each project's key with each of its names, in order; with the key itself if no name is unique."""
-        return self._resolved.rows(
-            "WITH named AS (SELECT project, name FROM names JOIN captures USING (number)) SELECT * FROM named "
-            "UNION SELECT key, 'key:' || alias FROM aliases "
-            "UNION SELECT key, 'key:' || key FROM projects WHERE key NOT IN (SELECT project FROM named) ORDER BY 1, 2"
-        )
+        """Yield each project's key with each of its names, in order, and with the numbers given to its captures.
+
+        A project without a unique name gets its key as a name.
+        """
+        return self._resolved.rows(_ROWS)
+
+    def number_captures(self, key: str, captures: list[tuple[int, str]]) -> list[int]:
+        """Return the permanent number of each capture of a project but the last, given the oldest first.
+
+        It is that of the previous release, or the next number that the project never had.
+        """
+        rows = self._resolved.rows("SELECT version, sha256 FROM versions WHERE key = ? ORDER BY version", key)
+        last, known = 0, defaultdict[str, deque[int]](deque)
+        for last, checksum in rows:
+            known[checksum].append(last)
+        versions = []
+        for number, _ in captures[:-1]:
+            checksum = self._resolved.value("SELECT sha256 FROM captures WHERE number = ?", number)
+            if not known[checksum]:
+                known[checksum].append(last := last + 1)
+                self._resolved.run("INSERT INTO versions VALUES (?, ?, ?)", key, last, checksum)
+            versions.append(known[checksum].popleft())
+        return versions
 
     def findings(self) -> Iterator[Finding]:
         """Yield the findings about records that were merged, similar ones, and larger projects without a record."""
@@ -303,6 +336,10 @@ class Identities:
                 present = present or base.value(_KEY_OF, old, old, old)
                 if present and not base.value("SELECT 1 FROM projects WHERE key = ?", key):
                     base.run("INSERT OR IGNORE INTO aliases VALUES (?, ?)", key, present)
+        for old, name in list(base.rows(_FORMER_VERSIONS)):
+            _, version, checksum = name.split(":")
+            if present := base.value(_KEY_OF, old, old, old):
+                base.run("INSERT OR IGNORE INTO versions VALUES (?, ?, ?)", present, int(version), checksum)
         return base
 
     def _joined(self) -> Iterator[tuple[int, int]]:

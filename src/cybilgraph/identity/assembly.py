@@ -143,8 +143,8 @@ class Assembly:
                     continue
             captures = self._drop_repetitions(key, records)
             yield self._note_used(_block(self._lines_of_project(key, captures)))
-            earlier = captures[:-1] if history else ()
-            for number, record in enumerate(earlier, start=1):
+            earlier = zip(self._identities.number_captures(key, captures), captures, strict=False) if history else ()
+            for number, record in sorted(earlier):
                 graph = version_graph(key, number)
                 lines = _with_own_source(self._publishable(key, self._lines(*record, key)), key, number)
                 yield self._note_used(_block(f"{line[:-1]}<{graph}> ." for line in lines))
@@ -243,8 +243,8 @@ class Assembly:
         """Return the lines of a project, merged from its captures, before any decision."""
         *earlier, newest = captures
         present = _MergedProject(key)
-        for record in earlier:
-            present.add(self._lines(*record, key))
+        for number, record in zip(self._identities.number_captures(key, captures), earlier, strict=True):
+            present.add(number, self._lines(*record, key))
         return present.lines(self._lines(*newest, key))
 
     def _lines_of_project(self, key: str, captures: list[tuple[int, str]]) -> list[str]:
@@ -367,23 +367,21 @@ class _MergedProject:
         self._own = (f"<{self._project}>", f"<{self._project}/")
         self._fields: dict[str, tuple[int, list[str]]] = {}
         self._sources: set[str] = set()
-        self._earlier = 0
 
-    def add(self, lines: list[str]) -> None:
-        """Add the lines of the next capture, which is not the newest."""
-        self._earlier += 1
-        graph = version_graph(self._key, self._earlier)
+    def add(self, number: int, lines: list[str]) -> None:
+        """Add the lines of the next capture, which is not the newest, with its number."""
+        graph = version_graph(self._key, number)
         for name, by_field in self._group_by_field(lines).items():
             if name not in _NEWEST_ONLY:
-                self._set_field(name, list(_with_own_source(by_field, self._key, self._earlier)))
+                self._set_field(name, list(_with_own_source(by_field, self._key, number)))
         source = f"<{self._record}/source"
         sources = (line for line in self._record_lines(lines) if source in line and _CURRENT_SOURCE not in line)
-        self._sources.update(_with_own_source(sources, self._key, self._earlier))
+        self._sources.update(_with_own_source(sources, self._key, number))
         self._sources |= {
             f"<{self._record}> <{PROV.wasRevisionOf}> <{graph}> .",
             f"<{graph}> <{RDF.type}> <{PROV.Entity}> .",
             f"<{graph}> <{DCTERMS.isVersionOf}> <{self._record}> .",
-            f"<{graph}> <{PROV.wasDerivedFrom}> {source}/{self._earlier}> .",
+            f"<{graph}> <{PROV.wasDerivedFrom}> {source}/{number}> .",
         }
 
     def lines(self, newest: list[str]) -> list[str]:

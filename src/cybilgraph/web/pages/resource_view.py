@@ -366,7 +366,8 @@ def project_values(view: Resource, evidence: QuoteReader, level: EvidenceLevel) 
         "retrieved": source[2],
         "earlier": earlier,
         "versions": sorted(
-            map(str, view.all(PROV.wasRevisionOf, record)), key=lambda iri: (iri.rpartition("/")[2], iri)
+            map(str, view.all(PROV.wasRevisionOf, record)),
+            key=lambda iri: (len(iri), iri),  # by number
         ),
         "data": _schema_org(view, links),
     }

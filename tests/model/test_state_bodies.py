@@ -14,6 +14,7 @@ from cybilgraph.readers.printed_names import find
     ("name", "key"),
     [
         ("MINISTRY OF JUSTICE OF KOSOVO", "ministry-of-justice-kosovo"),
+        ("ministry of justice of the gambia", "ministry-of-justice-gambia"),
         ("Ministry of Justice (Kosovo)", "ministry-of-justice-kosovo"),
         ("Kosovo's Ministry of Justice", "ministry-of-justice-kosovo"),
         ("Kosovo’s Ministry of Justice", "ministry-of-justice-kosovo"),

@@ -142,6 +142,30 @@ def test_captures_keep_their_numbers_when_older_ones_are_added(assembled: Assemb
     assert titles(last) == {"G0001/2": "2018", "G0001/5": "2013"}
 
 
+def test_merged_and_missing_projects_do_not_give_their_numbers_to_other_captures(assembled: Assembled) -> None:
+    def capture(key: str, title: str, checksum: str, year: int) -> Record:
+        source = Source(f"{checksum}.txt", checksum)
+        fields = {"code": Text(key)} if key else {"slug": Text("alpha-work")}
+        return Record(source=source, title=Text(title), updated=Text(f"{year}-01-01"), **fields)
+
+    def sources(quads: Iterable[str]) -> dict[str, str]:
+        found = (re.search(r'title> "([\w ]+)"@en <.*/graph/([\w-]+/\d+)>', quad) for quad in quads)
+        return {match[2]: match[1] for match in found if match}
+
+    alpha = [capture("", "Alpha work", "a", 2019), capture("", "Alpha work", "b", 2020)]
+    beta = [capture("x0901", "Beta", "c", 2018), capture("x0901", "Beta work", "d", 2021)]
+    before, identities = assembled(*alpha, *beta)
+    assert sources(before) == {"alpha-work/1": "Alpha work", "x0901/1": "Beta"}
+    both = capture("x0901", "Alpha work", "e", 2022)
+    merged, identities = assembled(*alpha, *beta, both, earlier=list(identities.rows()))
+    assert sources(merged)["x0901/1"] == "Beta"
+
+    _, identities = assembled(record("G0777", title=Text("Other")), earlier=list(identities.rows()))
+    _, identities = assembled(record("G0777", title=Text("Other")), earlier=list(identities.rows()))
+    again, _ = assembled(*beta, earlier=list(identities.rows()))
+    assert set(sources(again)) == {"x0901/5"}
+
+
 def test_derived_claims_of_an_earlier_capture_stay_if_new_ones_are_possible(assembled: Assembled) -> None:
     quote = (Evidence("summary", "It was funded.", Place(1)),)
     itu = Named("actor", "itu", Text("ITU"))

@@ -80,7 +80,10 @@ _FORMER_KEYS = """
 SELECT key, name FROM earlier
 WHERE name GLOB 'key:*' OR (name NOT GLOB 'version:*' AND key NOT IN (SELECT key FROM projects)) ORDER BY rowid
 """
-_FORMER_VERSIONS = "SELECT key, name FROM earlier WHERE name GLOB 'version:*' ORDER BY rowid"
+#: Numbers of captures in the previous release. If projects were merged, the one that keeps its key keeps its numbers.
+_FORMER_VERSIONS = """
+SELECT key, name FROM earlier WHERE name GLOB 'version:*' ORDER BY key NOT IN (SELECT key FROM projects), rowid
+"""
 _KEY_OF = """
 SELECT coalesce(
     (SELECT key FROM projects WHERE key = ?), (SELECT key FROM aliases WHERE alias = ?),
@@ -338,8 +341,8 @@ class Identities:
                     base.run("INSERT OR IGNORE INTO aliases VALUES (?, ?)", key, present)
         for old, name in list(base.rows(_FORMER_VERSIONS)):
             _, version, checksum = name.split(":")
-            if present := base.value(_KEY_OF, old, old, old):
-                base.run("INSERT OR IGNORE INTO versions VALUES (?, ?, ?)", present, int(version), checksum)
+            present = base.value(_KEY_OF, old, old, old) or old  # all its captures may be missing only for now
+            base.run("INSERT OR IGNORE INTO versions VALUES (?, ?, ?)", present, int(version), checksum)
         return base
 
     def _joined(self) -> Iterator[tuple[int, int]]:

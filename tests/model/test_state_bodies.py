@@ -15,6 +15,8 @@ from cybilgraph.readers.printed_names import find
     [
         ("MINISTRY OF JUSTICE OF KOSOVO", "ministry-of-justice-kosovo"),
         ("ministry of justice of the gambia", "ministry-of-justice-gambia"),
+        ("kenyan ministry of justice", "ministry-of-justice-kenya"),
+        ("ministry of health of the republic of china", "ministry-of-health-of-the-republic-of-china"),
         ("Ministry of Justice (Kosovo)", "ministry-of-justice-kosovo"),
         ("Kosovo's Ministry of Justice", "ministry-of-justice-kosovo"),
         ("Kosovo’s Ministry of Justice", "ministry-of-justice-kosovo"),

@@ -44,6 +44,8 @@ def test_reads_stated_lists() -> None:
         ("Small businesses, citizens and young people", ["citizens", "small-businesses", "young-people"], []),
         ("women diplomats\nsmall businesses\nyouth", ["small-businesses", "women-diplomats", "young-people"], []),
         ("Jóvenes", ["young-people"], []),
+        ("Mujeres diplomáticas", ["women-diplomats"], []),
+        ("the population of Fiji", ["population-of-fiji"], []),
         ("Judges and\nprosecutors of the Pacific", ["judges-and-prosecutors-of-the-pacific"], []),
         ("Women in Central America", ["women-in-central-america"], []),
         ("Media\nMember States", ["media", "member-states"], []),

@@ -89,7 +89,7 @@ SELECT coalesce(
     (SELECT key FROM projects WHERE key = ?), (SELECT key FROM aliases WHERE alias = ?),
     (SELECT project FROM names JOIN captures USING (number) WHERE name = 'slug:' || ? LIMIT 1))
 """
-#: What a release keeps. A number is never used again; the checksum of a file is kept only as long as the file.
+#: What a release keeps. Numbers of captures stay when their file is gone, but its checksum does not.
 _ROWS = """
 WITH named AS (SELECT project, name FROM names JOIN captures USING (number)),
 present AS (SELECT DISTINCT project AS key, sha256 FROM captures WHERE project IN (SELECT key FROM versions))
@@ -252,23 +252,23 @@ class Identities:
         """
         return self._resolved.rows(_ROWS)
 
-    def number_captures(self, key: str, captures: list[tuple[int, str]]) -> list[int]:
-        """Return the permanent number of each capture of a project but the last, given the oldest first.
+    def number_earlier(self, key: str, captures: list[tuple[int, str]]) -> list[tuple[int, tuple[int, str]]]:
+        """Return each capture of a project but the newest with its permanent number, given and returned oldest first.
 
-        It is that of the previous release, or the next number that the project never had.
+        The number is that of the previous release, or the next one that the project never had.
         """
         rows = self._resolved.rows("SELECT version, sha256 FROM versions WHERE key = ? ORDER BY version", key)
         last, known = 0, defaultdict[str, deque[int]](deque)
         for last, checksum in rows:
             known[checksum].append(last)
-        versions = []
-        for number, _ in captures[:-1]:
-            checksum = self._resolved.value("SELECT sha256 FROM captures WHERE number = ?", number)
+        numbered = []
+        for capture in captures[:-1]:
+            checksum = self._resolved.value("SELECT sha256 FROM captures WHERE number = ?", capture[0])
             if not known[checksum]:
                 known[checksum].append(last := last + 1)
                 self._resolved.run("INSERT INTO versions VALUES (?, ?, ?)", key, last, checksum)
-            versions.append(known[checksum].popleft())
-        return versions
+            numbered.append((known[checksum].popleft(), capture))
+        return numbered
 
     def findings(self) -> Iterator[Finding]:
         """Yield the findings about records that were merged, similar ones, and larger projects without a record."""

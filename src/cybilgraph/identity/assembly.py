@@ -143,7 +143,7 @@ class Assembly:
                     continue
             captures = self._drop_repetitions(key, records)
             yield self._note_used(_block(self._lines_of_project(key, captures)))
-            earlier = zip(self._identities.number_captures(key, captures), captures, strict=False) if history else ()
+            earlier = self._identities.number_earlier(key, captures) if history else []
             for number, record in sorted(earlier):
                 graph = version_graph(key, number)
                 lines = _with_own_source(self._publishable(key, self._lines(*record, key)), key, number)
@@ -241,11 +241,10 @@ class Assembly:
 
     def _merge(self, key: str, captures: list[tuple[int, str]]) -> list[str]:
         """Return the lines of a project, merged from its captures, before any decision."""
-        *earlier, newest = captures
         present = _MergedProject(key)
-        for number, record in zip(self._identities.number_captures(key, captures), earlier, strict=True):
+        for number, record in self._identities.number_earlier(key, captures):
             present.add(number, self._lines(*record, key))
-        return present.lines(self._lines(*newest, key))
+        return present.lines(self._lines(*captures[-1], key))
 
     def _lines_of_project(self, key: str, captures: list[tuple[int, str]]) -> list[str]:
         """Return the lines of a project, merged from its captures, after all decisions."""

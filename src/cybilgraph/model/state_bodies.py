@@ -28,7 +28,6 @@ _ARTICLE, _REMARK = re.compile(r"the ", re.IGNORECASE), re.compile(r",? (?:which
 #: What joins a country to the body after or before it.
 _OWNS = re.compile(r"['’]s? | [-–] | ")
 _OWNED_BY = re.compile(r"(?:,| [-–]|,? (?:of|in|del?|du|des|da|do))?(?: the| la)? \Z|,? d(?:e l)?['’]\Z", re.IGNORECASE)
-_OF = re.compile(r" (?:of|in) (?:the )?")
 #: The same before the name of a country in Spanish or French. The Republic of China is not China.
 _OWNED_BY_TRANSLATED = re.compile(
     r"(?:,? d(?:e l)?['’]|(?:,| [-–]|,? (?:del?|du|des|da|do))? (?:(?:la|las|los) )?)"
@@ -98,10 +97,8 @@ def _parse(name: str) -> ActorName:
         bare, country = name[: owned.start()], find(name[owned.end() :])
         if country and is_state_body(bare, owned=True):
             return _of_state(bare, country)
-    for owned in _OF.finditer(name) if name.islower() else ():  # mentions are found by their capitals
-        if (country := names.find_country(name[owned.end() :])) and is_state_body(name[: owned.start()], owned=True):
-            return _of_state(name[: owned.start()], country)
-    for mention in names.find_mentions(name):
+    written = name.title() if name.islower() else name  # countries are found by their capitals
+    for mention in names.find_mentions(written):
         found = mention.of("country") or mention.of(DEMONYM)
         if found is None or names.find_namesake(name[mention.start : mention.end]):
             continue
@@ -110,7 +107,7 @@ def _parse(name: str) -> ActorName:
             bare = name[joint.end() :]
         elif found == country and mention.end == len(name) and (joint := _OWNED_BY.search(name, 0, mention.start)):
             bare = name[: joint.start()]
-            if _LONGER_NAME.search(bare):
+            if _LONGER_NAME.search(written, 0, joint.start()):
                 continue
         else:
             continue

@@ -11,7 +11,7 @@
     │   ├── search.sqlite   the search index, and the findings of each record
     │   ├── store/          the same graph, indexed for queries
     │   ├── report.json     the findings of the build
-    │   ├── identities.csv  the key of each project with all its names, which keeps keys stable
+    │   ├── identities.csv  the names of each project and numbers of its captures, which keep IRIs stable
     │   ├── public/         downloads: dumps in all syntaxes, tables, descriptions
     │   ├── manifest.json   counts, versions, and the SHA-256 of every other file
     │   └── SHA256SUMS      checksums of the served files, for sha256sum --check

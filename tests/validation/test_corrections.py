@@ -143,13 +143,15 @@ def test_addresses_are_distinguished_from_similar_text() -> None:
 def test_unknown_term_gets_a_suggestion() -> None:
     data = b"""@prefix cyb: <https://w3id.org/cybilgraph/ontology#> .
 <https://w3id.org/cybilgraph/id/project/G0020> a cyb:Project ; cyb:implementor "GFCE" ; cyb:qwertz "x" ;
-    cyb:countries "Fiji" ."""
+    cyb:countries "Fiji" .
+<https://example.org/a> a cyb:Projekt ; cyb:fundr "The X Fund" ."""
     found = {
         one.label: dict(one.values).get("meant", "")
         for one in pipeline.check_input(Input("a.ttl", data=data)).report.findings
-        if one.rule.endswith("#not-read")
+        if one.rule.endswith("#unknown-term")
     }
     assert found == {
+        "cyb:Projekt": "cyb:Project",
         "cyb:implementor": "cyb:implementer",
         "cyb:qwertz": "",
         "cyb:countries": "cyb:country",

@@ -189,13 +189,10 @@ def _email(text: str) -> str:
 
 def _suggest_term(found: Finding, _record: Record) -> Finding:
     """Suggest a term of the ontology in place of one that it does not have: "cyb:implementor"."""
-    prefix, _, name = found.label.partition(":")
-    meant = (
-        closest_match(name, sorted(CYB.terms), MIN_SUGGESTION_SCORE)
-        if prefix == "cyb" and name not in CYB.terms
-        else ""
-    )
-    return _suggested(found, f"cyb:{meant}") if meant else found
+    meant = closest_match(found.label.removeprefix("cyb:"), sorted(CYB.terms), MIN_SUGGESTION_SCORE)
+    if not meant:
+        return found
+    return replace(found, advice="did-you-mean", values=(*found.values, ("meant", f"cyb:{meant}")))
 
 
 def _suggest_spelling(found: Finding, _record: Record) -> Finding:
@@ -212,7 +209,7 @@ def _fix(found: Finding, new: str, old: str = "") -> Fix | None:
 
 _HINTS: dict[str, Callable[[Finding, Record], Finding]] = {
     "date-form": _suggest_date,
-    "not-read": _suggest_term,
+    "unknown-term": _suggest_term,
     "end-after-start": _point_to_start_date,
     "code": _suggest_code,
     "slug": _correct(slug),

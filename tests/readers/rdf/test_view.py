@@ -104,7 +104,7 @@ def test_second_value_is_reported() -> None:
     assert findings == [
         ("second-value", 6, "cyb:end"),
         ("second-value", 8, "cyb:status"),
-        ("not-read", 9, "cyb:unknown"),
+        ("unknown-term", 9, "cyb:unknown"),
     ]
     assert record.findings[0].message == "“cyb:end” is given a second time, as “2019-03”. “2018-03” was kept."
 

@@ -11,10 +11,12 @@ from rdflib import OWL, RDFS, SKOS, Graph, URIRef
 from cybilgraph.model.resources import read_ontology
 from cybilgraph.model.vocabulary import BASE, CYB
 from tests.conftest import SEED, run
-from tests.support.http_client import BROWSER, http
+from tests.support.http_client import BROWSER, get, http
 from tests.support.markup import parse_page
 
 pytestmark = pytest.mark.slow
+
+JSON = "application/sparql-results+json"
 
 ONTOLOGY = Graph().parse(data=read_ontology(), format="turtle")
 
@@ -32,6 +34,25 @@ def test_page_shows_every_term_in_the_requested_language(query: str, language: s
             [shown] = section.all("p" if predicate == SKOS.definition else "span")
             assert shown.text == texts[language], name
             assert (shown.own("lang") or "en") == language
+
+
+def test_examples_are_complete_with_the_prefixes_on_the_page(server: str) -> None:
+    page = parse_page(http(f"{server}/ontology", Accept=BROWSER).body.decode())
+    rows = [[cell.text for cell in row.all("td")] for row in page.all("table")[0].all("tr")]
+    prefixes = "".join(f"@prefix {prefix} <{iri}> .\n" for prefix, iri in rows)
+    for section in page.all("section", "term"):
+        for example in section.all("pre"):
+            statements = Graph().parse(data=prefixes + example.content, format="turtle", publicID="http://relative.test/")
+            assert statements, section.own("id")
+            assert "http://relative.test/" not in statements.serialize(), section.own("id")
+
+
+def test_queries_on_the_page_are_complete(server: str) -> None:
+    page = parse_page(http(f"{server}/ontology", Accept=BROWSER).body.decode())
+    shown = [pre.content for pre in page.all("pre") if "SELECT" in pre.content]
+    assert len(shown) == 2
+    for query in shown:
+        assert json.loads(get(server, query, JSON).body)["results"]["bindings"]
 
 
 def test_page_links_its_other_languages(server: str) -> None:

@@ -14,13 +14,24 @@ from typing import Any
 
 from cybilgraph.errors import SourceError
 from cybilgraph.model.fields import FIELDS, Field, FieldKind
+from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import slug
 from cybilgraph.model.record import Record, Source, Text
+from cybilgraph.model.rules import finding
 from cybilgraph.model.vocabulary import CYB, DCTERMS, FOAF, PROV, RDF, RDFS, SKOS, SPDX, own_iri, shorten, thing_iri
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.readers.inputs import Input
+from cybilgraph.readers.rdf.positions import Places
 from cybilgraph.readers.rdf.project_values import read_left_blank, read_values
-from cybilgraph.readers.rdf.view import NOWHERE, ProjectView, RecordGraph, parse_own_iri, read_graphs, to_one_line
+from cybilgraph.readers.rdf.view import (
+    NOWHERE,
+    ProjectView,
+    RecordGraph,
+    is_unknown,
+    parse_own_iri,
+    read_graphs,
+    to_one_line,
+)
 from cybilgraph.readers.record_builder import CODE, RecordBuilder, Section
 
 #: Properties of a record and its project that name this file as the source, or repeat what others state.
@@ -42,12 +53,14 @@ def read_rdf(input_file: Input) -> Iterator[Record]:
     """
     source, places, graphs, damage, last_subject = read_graphs(input_file)
     found = False
+    unknown = tuple(_unknown_classes(input_file, graphs, places))
     for graph in graphs:
         for project, about in _projects(graph).items():
             if damage and last_subject.startswith((project, *about)):
                 continue
+            record = _record(ProjectView(input_file, graph, places), project, about, source)
+            yield record if found else replace(record, findings=(*record.findings, *unknown))
             found = True
-            yield _record(ProjectView(input_file, graph, places), project, about, source)
     if damage:
         raise damage
     if not found:
@@ -55,6 +68,18 @@ def read_rdf(input_file: Input) -> Iterator[Record]:
             f"{input_file.name}: contains no project",
             f"A project is an instance of <{CYB.Project}>. The output of cybilgraph convert has examples.",
         )
+
+
+def _unknown_classes(file: Input, graphs: list[RecordGraph], places: Places) -> Iterator[Finding]:
+    """Yield a finding for each class of our namespace that the ontology does not have, at its first instance."""
+    seen: set[str] = set()
+    for graph in graphs:
+        for subject, predicates in graph.statements.items():
+            for term in predicates.get(RDF.type, ()):
+                if is_unknown(term) and term not in seen:
+                    seen.add(term)
+                    name, place = shorten(term), places.place(graph.at(subject, RDF.type, term))
+                    yield finding("unknown-term", file.name, {"term": name}, label=name, text=name, place=place)
 
 
 def _projects(graph: RecordGraph) -> dict[str, list[str]]:

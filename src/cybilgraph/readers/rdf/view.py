@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from sys import intern
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import unquote
 
 import pyoxigraph as ox
@@ -306,7 +306,10 @@ class ProjectView:
             self.find("second-value", other, {"label": shorten(predicate), **texts}, shorten(predicate))
         left = sorted(self._left.items())
         for predicate, text in left[:_MAX_REPORTED]:
-            self.find("not-read", text, label=shorten(predicate))
+            if is_unknown(predicate):
+                self.find("unknown-term", text, {"term": shorten(predicate)}, label=shorten(predicate))
+            else:
+                self.find("not-read", text, label=shorten(predicate))
         if len(left) > _MAX_REPORTED:
             place = left[_MAX_REPORTED][1].place
             self.find("more-not-read", Text("", place), {"count": f"{len(left) - _MAX_REPORTED:,}"})
@@ -319,6 +322,11 @@ class ProjectView:
         """Add a finding."""
         text = shorten_quote(printed.text, _MAX_QUOTE_CHARACTERS)
         self.findings.append(finding(rule, self.file.name, values, text=text, label=label, place=printed.place))
+
+
+def is_unknown(term: Term) -> TypeGuard[str]:
+    """Return whether an IRI in the namespace of the ontology is none of its terms."""
+    return isinstance(term, str) and term.startswith(CYB.iri) and term.removeprefix(CYB.iri) not in CYB.terms
 
 
 def to_one_line(text: Text) -> Text:

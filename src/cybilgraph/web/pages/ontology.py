@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -17,12 +18,13 @@ from werkzeug.wrappers import Response as BaseResponse
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.model.resources import ONTOLOGY_VERSIONS, read_ontology
 from cybilgraph.model.rules import LANGUAGES, catalogue
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PREFIXES, RULES, SCHEMA, own_iri
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PREFIXES, RULES, SCHEMA, with_own_base
 from cybilgraph.pipeline import shapes_bundle
 from cybilgraph.rdf.compact_jsonld import compact_context
 from cybilgraph.rdf.description import describe_code_lists
 from cybilgraph.rdf.forms import write_schema
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
+from cybilgraph.sparql.queries import load_query
 from cybilgraph.validation.outputs.as_json import schema as report_schema
 from cybilgraph.validation.rule_handbook import find_rule, load_handbook
 from cybilgraph.validation.shapes import all_shapes_text
@@ -39,6 +41,10 @@ _CHAPTERS = {
     "Object properties": OWL.ObjectProperty,
     "Datatype properties": OWL.DatatypeProperty,
 }
+#: Queries shown on the page: direct properties, and claims.
+_SHOWN_QUERIES = ("example-active-on-day", "example-stated-claims")
+#: The beginning of a relative IRI.
+_RELATIVE = re.compile("(?<=<)(?=[a-z]+[/#])")
 #: The JSON Schemas by name.
 _SCHEMAS: dict[str, Callable[[], bytes | str]] = {
     "records": lambda: write_schema(()),
@@ -86,7 +92,7 @@ def page(suffix: str = "", version: str = "") -> BaseResponse | str:
             language=language,
             languages=LANGUAGES,
             diagram=_diagram(),
-            base=own_iri(),
+            queries=[load_query(name) for name in _SHOWN_QUERIES],
             prefixes=PREFIXES.items(),
             **_ontology(language),
         )
@@ -110,6 +116,11 @@ def _diagram() -> Diagram:
     return lay_out(_graph())
 
 
+def _absolute(example: Node) -> str:
+    """Return an example with absolute IRIs, so that it can be copied into a query."""
+    return with_own_base(_RELATIVE.sub(BASE, str(example)))
+
+
 @cache
 def _ontology(language: str) -> dict[str, Any]:
     """Return title, description, version, the terms by chapter, and the terms of other vocabularies."""
@@ -128,19 +139,23 @@ def _ontology(language: str) -> dict[str, Any]:
             "name": str(node).removeprefix(CYB.iri),
             "label": text(node, RDFS.label),
             "definition": text(node, SKOS.definition),
-            "examples": sorted(map(str, graph.objects(node, SKOS.example))),
+            "examples": sorted(map(_absolute, graph.objects(node, SKOS.example))),
             "details": details(node),
         }
 
+    def terms(nodes: Iterable[Node]) -> list[dict[str, Any]]:
+        return sorted(map(term, nodes), key=lambda found: found["name"])
+
     about = URIRef(f"{BASE}ontology")
+    of_rules = set(graph.subjects(RDFS.isDefinedBy, URIRef(f"{BASE}ontology/rules")))
     used = sorted(set(map(str, graph.subjects(URIRef(SCHEMA.domainIncludes)))))
     return {
         "title": text(about, URIRef(DCTERMS.title)),
         "description": text(about, URIRef(DCTERMS.description)),
         "version": _version(),
         "chapters": [
-            (title, sorted(map(term, graph.subjects(RDF.type, kind)), key=lambda found: found["name"]))
-            for title, kind in _CHAPTERS.items()
+            *((title, terms(set(graph.subjects(RDF.type, kind)) - of_rules)) for title, kind in _CHAPTERS.items()),
+            ("Terms of rules and reports", terms(of_rules)),
         ],
         "reused": [(iri, details(URIRef(iri))) for iri in used if not iri.startswith(CYB.iri)],
     }

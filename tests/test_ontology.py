@@ -329,9 +329,13 @@ def test_reasoner_infers_terms_of_other_vocabularies() -> None:
 
 
 @pytest.mark.slow
-def test_reasoner_detects_an_inconsistency() -> None:
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(SKOS.Concept, SKOS.Collection), (CYB.Project, CYB.Record), (CYB.Project, CYB.Country), (CYB.Actor, CYB.Group)],
+)
+def test_reasoner_detects_an_inconsistency(one: str, other: str) -> None:
     thing = URIRef("urn:thing")
-    both = Graph().add((thing, RDF.type, SKOS.Concept)).add((thing, RDF.type, SKOS.Collection))
+    both = Graph().add((thing, RDF.type, URIRef(one))).add((thing, RDF.type, URIRef(other)))
     assert inconsistencies(close(both))
 
 

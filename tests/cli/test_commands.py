@@ -40,9 +40,10 @@ def test_forked_and_started_commands_print_the_same(
 
 
 def test_forked_command_is_stopped_at_its_timeout() -> None:
+    others = set(multiprocessing.active_children())  # servers of other tests
     with pytest.raises(subprocess.TimeoutExpired):
         forked(["check", "-"], SEED.read_bytes(), Path(), 0)
-    assert not multiprocessing.active_children()
+    assert set(multiprocessing.active_children()) <= others
 
 
 def test_help_shows_each_summary_in_full(monkeypatch: pytest.MonkeyPatch) -> None:

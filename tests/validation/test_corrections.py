@@ -156,3 +156,33 @@ def test_unknown_term_gets_a_suggestion() -> None:
         "cyb:qwertz": "",
         "cyb:countries": "cyb:country",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.txt", "A training\n\nStatus: Finished\nFrom: 2018\nTo: soon\n"),
+        ("a.yaml", "title: A training\nstatus: Finished\nstart: 2018\nend: soon\n"),
+        ("a.csv", "title,status,start,end\nA training,Finished,2018,soon\n"),
+    ],
+)
+def test_date_that_cannot_be_read_is_not_also_missing(name: str, text: str) -> None:
+    found = check_inputs([Input(name, data=text.encode())]).findings
+    rules = {finding.rule.partition("#")[2] for finding in found}
+    assert "date-form" in rules
+    assert "finished-has-end" not in rules
+
+
+def test_missing_end_is_reported_at_its_heading() -> None:
+    text = "A training\n\nStatus: Finished\nFrom: 2018\nTo:\n"
+    found = check_inputs([Input("a.txt", data=text.encode())]).findings
+    [missing] = [finding for finding in found if finding.rule.endswith("#finished-has-end")]
+    assert (missing.line, missing.label) == (5, "To")
+
+
+def test_records_of_one_page_with_two_titles_are_reported_as_such() -> None:
+    table = "title,address\n{},https://cybilportal.org/projects/training-in-fiji\n"
+    titles = {"a.csv": "Training in Fiji", "b.csv": "Training of judges"}
+    inputs = [Input(name, data=table.format(title).encode()) for name, title in titles.items()]
+    [found] = [one for one in check_inputs(inputs).findings if one.rule.endswith("#same-title")]
+    assert found.message.startswith("a.csv describes a project with the same title or page.")

@@ -22,6 +22,7 @@ from cybilgraph.model.rules import catalogue, finding, translate
 from cybilgraph.model.vocabulary import RDF, RULES, own_pattern, thing_iri
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.rdf.description import (
+    StatementPlace,
     describe,
     describe_day,
     describe_reference,
@@ -278,7 +279,7 @@ class _Batch:
         if suffix:
             focus, value = (term.replace(own, own.removesuffix(suffix), 1) for term in (result.focus, result.value))
             result = replace(result, focus=focus, value=value)
-        located = locate_statement(record, term_text(result.focus), result.first, term_text(result.value))
+        located = _locate(record, result)
         found = finding_of(
             result,
             message=message,
@@ -290,6 +291,17 @@ class _Batch:
             text=located.text,
         )
         return number, with_hint(translate(found), record)
+
+
+def _locate(record: Record, result: ShaclResult) -> StatementPlace:
+    """Return the place of a result; for a value missing from a field with a heading, that of the field."""
+    rule = catalogue().get(result.rule.removeprefix(RULES))
+    required = rule.requires if rule and not result.first else ()
+    focus, value = term_text(result.focus), term_text(result.value)
+    for path in required:
+        if (place := locate_statement(record, focus, path, value)).label:
+            return place
+    return locate_statement(record, focus, result.first, value)
 
 
 def missing_column(result: ShaclResult, source: Source) -> Finding | None:

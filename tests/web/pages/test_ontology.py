@@ -42,7 +42,9 @@ def test_examples_are_complete_with_the_prefixes_on_the_page(server: str) -> Non
     prefixes = "".join(f"@prefix {prefix} <{iri}> .\n" for prefix, iri in rows)
     for section in page.all("section", "term"):
         for example in section.all("pre"):
-            statements = Graph().parse(data=prefixes + example.content, format="turtle", publicID="http://relative.test/")
+            statements = Graph().parse(
+                data=prefixes + example.content, format="turtle", publicID="http://relative.test/"
+            )
             assert statements, section.own("id")
             assert "http://relative.test/" not in statements.serialize(), section.own("id")
 

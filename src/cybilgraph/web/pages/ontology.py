@@ -54,6 +54,7 @@ _SCHEMAS: dict[str, Callable[[], bytes | str]] = {
 _DETAIL_LABELS = {
     RDFS.subClassOf: "Subclass of",
     RDFS.subPropertyOf: "Subproperty of",
+    OWL.disjointWith: "Disjoint with",
     OWL.inverseOf: "Inverse of",
     URIRef(SCHEMA.domainIncludes): "Used with",
     RDFS.range: "Range",

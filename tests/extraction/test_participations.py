@@ -366,3 +366,23 @@ def test_coordinated_roles(text: str, expected: set[tuple[str, str]]) -> None:
 def test_listed_authority_of_beneficiary_country_benefits(text: str) -> None:
     assert ("cert-mu", "beneficiary") in roles(about("Equipment for Mauritius", text))
     assert "cert-mu" not in dict(roles(about("Equipment for Uganda", text)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Alumni of Oxford University implement the project.",
+        "Former staff of the World Bank funded the library.",
+        "A subsidiary of Deloitte finances the project.",
+        "Experts of projects funded by the European Union took part.",
+    ],
+)
+def test_what_others_did_is_not_counted_for_an_organisation(text: str) -> None:
+    found = about("A library in Tonga", text).participations
+    assert not [link for link in found if link.basis.counts]
+
+
+def test_government_is_not_a_second_funder_beside_its_own_body() -> None:
+    page = "A library in Tonga\n\nFunders\nFCDO\n\nSummary\nThe UK paid for a post in Suva.\n"
+    [record] = read_input(Input("a.txt", data=page.encode()))
+    assert [link.actor.key for link in derive(record).participations if link.role == "funder"] == ["fcdo"]

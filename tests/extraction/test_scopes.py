@@ -139,3 +139,16 @@ def test_region_of_trainers_is_not_a_beneficiary() -> None:
     text = "Trainers from UNODC and from police forces of Africa taught it."
     assert not places(about("A course", text))
     assert places(about("Rapid support for Fiji under Team Europe", text)) == {"FJ"}
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "CSIRT Workshops with UK and Singapore",
+        "Women in Cyber Fellowship with the UK and Singapore",
+        "Third-Country Training Programme with Singapore",
+    ],
+)
+def test_host_in_the_title_is_not_counted_as_a_country(title: str) -> None:
+    [singapore] = [link for link in about(title, "Fellows met.").scopes if link.concept.key == "SG"]
+    assert not singapore.basis.counts

@@ -15,6 +15,7 @@ import pyoxigraph as ox
 import pytest
 
 from cybilgraph.errors import (
+    AnswerTooLarge,
     EngineUnavailable,
     FormatMismatch,
     QueryError,
@@ -171,3 +172,17 @@ def test_engine_supports_every_format(engine: EmbeddedEngine) -> None:
     for fmt in FORMATS:
         query = "CONSTRUCT WHERE { project:G0020 dcterms:title ?t }" if fmt.carries_graph else TITLE
         assert engine.answer(query, (fmt,)).format is fmt
+
+
+def test_product_that_is_too_large_gets_its_cause(release: Release) -> None:
+    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, answer=100_000))
+    try:
+        with pytest.raises(AnswerTooLarge) as caught:
+            engine.answer("SELECT * { ?a a cyb:Project . ?b a cyb:Project . ?c a cyb:Project }", (BY_NAME["json"],))
+        assert "share no variable" in caught.value.hint
+        assert [kind for kind, *_ in caught.value.hints] == ["slow"]
+        with pytest.raises(AnswerTooLarge) as caught:
+            engine.answer("SELECT * { ?project dcterms:title ?title ; ?property ?value }", (BY_NAME["json"],))
+        assert caught.value.hint == "Add a LIMIT, or download the full dataset."
+    finally:
+        engine.close()

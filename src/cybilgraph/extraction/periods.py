@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from cybilgraph.extraction.phrases import has_phrase, role_claims
+from cybilgraph.extraction.phrases import has_phrase
 from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.model.dates import Period, find_periods, read_duration
 from cybilgraph.model.fields import Content, sections
@@ -14,8 +14,8 @@ from cybilgraph.model.record import Date, Record, Text
 _SECTIONS = ("title", *sections(Content.PURPOSE, Content.DETAILS))
 #: Sections searched only for durations, because their dates are those of other events.
 _DURATION_ONLY = sections(Content.BACKGROUND)
-#: Confidence in a period that is a whole sentence, that follows an introductory word, or that is a year alone.
-_ALONE_CONFIDENCE, _INTRODUCED_CONFIDENCE, _YEAR_CONFIDENCE = 0.95, 0.9, 0.8
+#: Confidence in a period that is a whole sentence, or that follows an introductory word.
+_ALONE_CONFIDENCE, _INTRODUCED_CONFIDENCE = 0.95, 0.9
 _BOTH = {"start", "end"}
 _PERIOD_BEFORE = re.compile(
     r"(?:\b(?:from|between|during|over|ran|runs|running|lasted|lasts|for|period|duration|dates?|implemented|in|of|covers)"
@@ -42,22 +42,22 @@ _EVENT_AFTER = re.compile(
     r",? (?:an? |the |its )?(?:[\w-]+ ){0,2}"
     r"(?:workshop|meeting|conference|seminar|event|hackathon|visit|ceremony|webinar)\b"
 )
-_YEAR_BEFORE = re.compile(r"\b(?:in|during) \Z", re.IGNORECASE)
-#: "The agency, created in 2015": a date of something else.
-_OTHER_SUBJECT_BEFORE = re.compile(
-    r"\b(?:created|founded|established|set up|adopted|enacted|passed|ratified|opened|joined|signed|formed)"
-    r" (?:in|during) \Z",
-    re.IGNORECASE,
-)
 #: "A strategy for 2021–2024", "seven by the end of 2019", "after its start in 2016", "it may end in 2023".
 _NOT_OF_PROJECT_BEFORE = re.compile(
-    r"\b(?:strateg(?:y|ies)|plans?|agenda|roadmap|vision|policy|law)\b[^.;,]{0,30}\Z"
+    r"\b(?:strateg(?:y|ies)|plans?|agenda|roadmap|vision|policy|law)\b[^.;]{0,30}\Z"
     r"|\b(?:by|before) the end of \Z|\bafter (?:its|their) (?:start|launch) in \Z"
     r"|\b(?-i:may|might|could)(?: [a-z]+)? (?:start|begin|end|close|conclude|finish)(?: [a-z]+){0,2} \Z",
     re.IGNORECASE,
 )
 #: "What the OAS has done since 2020".
 _SINCE_BEFORE = re.compile(r"\bsince (?:early |late |mid-)?\Z", re.IGNORECASE)
+#: Sentences about the project itself: "The project ran …", "It began …", "Duration: …".
+_OF_PROJECT = re.compile(
+    r"(?:(?:the|this|our|an?|its) (?:[\w-]+ ){0,3}?(?:project|programme|program|initiative|action|training|course)\b"
+    r"(?! (?:that|of which|under|with which))|it\b"
+    r"|(?:project )?(?:period|duration|dates?|timeline|timeframe|implementation)\b)",
+    re.IGNORECASE,
+)
 _PROJECT = re.compile(r"\b(?:project|programme|program|initiative|action|phase)\b", re.IGNORECASE)
 _DIGITS = re.compile(r"\d\d")
 _DURATION = re.compile(
@@ -71,6 +71,7 @@ def find_dates(record: Record, sentences: list[Sentence]) -> dict[str, Date]:
     """Return those of start, end and duration that the record does not state."""
     found: dict[str, Date] = {}
     stated = record.start or record.end
+    has_fields = bool(record.code or record.status)
     if stated and record.duration:
         return found
     for sentence in sentences:
@@ -90,13 +91,21 @@ def find_dates(record: Record, sentences: list[Sentence]) -> dict[str, Date]:
                 found["duration"] = replace(length, evidence=(sentence.evidence(_INTRODUCED_CONFIDENCE),))
         if dated and stated is None and sentence.section in _SECTIONS:
             for period in find_periods(sentence.text):
-                _read_period(found, sentence, period)
+                _read_period(found, sentence, period, has_fields)
     return found
 
 
-def _read_period(found: dict[str, Date], sentence: Sentence, period: Period) -> None:
+def _read_period(found: dict[str, Date], sentence: Sentence, period: Period, has_fields: bool) -> None:
+    """Add the dates of a period, if the sentence is about the project.
+
+    On pages without fields of their own, half of the periods in other sentences are those of other events.
+    """
     text = sentence.text.text
     before, after = text[: period.at], text[period.stop :]
+    alone = len(text) - (period.stop - period.at) < 4
+    is_own = alone or _OF_PROJECT.match(text) is not None
+    if not is_own and (period.end is None or not (has_fields or sentence.section == "summary")):
+        return
     if _NOT_OF_PROJECT_BEFORE.search(before) or (_SINCE_BEFORE.search(before) and not _PROJECT.search(before)):
         return
     if period.end is not None and _UNTIL_BEFORE.search(before):
@@ -107,7 +116,6 @@ def _read_period(found: dict[str, Date], sentence: Sentence, period: Period) -> 
         return
     elif period.end is not None:
         if not found.keys() & _BOTH and _PERIOD_BEFORE.search(before):
-            alone = len(text) - (period.stop - period.at) < 4
             _set_dates(
                 found,
                 sentence,
@@ -119,22 +127,6 @@ def _read_period(found: dict[str, Date], sentence: Sentence, period: Period) -> 
         _set_dates(found, sentence, _INTRODUCED_CONFIDENCE, start=period.start)
     elif _END_BEFORE.search(before):
         _set_dates(found, sentence, _INTRODUCED_CONFIDENCE, end=period.start)
-    elif _is_project_year(before, after) and not found.keys() & _BOTH and _describes_action(sentence):
-        _set_dates(found, sentence, _YEAR_CONFIDENCE, start=period.start, end=period.start)
-
-
-def _is_project_year(before: str, after: str) -> bool:
-    """Return whether a year is that of the project.
-
-    It is in "In 2018 …" and "… in 2018.", but not in "the law of 2018 that" or "founded in 2018".
-    """
-    alone = len(before) < 8 or after[:1] in (",", ".", "")
-    return alone and bool(_YEAR_BEFORE.search(before)) and not _OTHER_SUBJECT_BEFORE.search(before)
-
-
-def _describes_action(sentence: Sentence) -> bool:
-    """Return whether a sentence is about actions of the project rather than its history."""
-    return any(phrase.claim in ("funder", "implementer", "acts") for phrase, _ in role_claims(sentence))
 
 
 def _set_dates(found: dict[str, Date], sentence: Sentence, confidence: float, **dates: Date) -> None:

@@ -63,7 +63,8 @@ def find_scopes(record: Record, sentences: list[Sentence]) -> Iterator[Scope]:
             grade = Basis.DERIVED if surest >= _MIN_DERIVED_CONFIDENCE else Basis.POSSIBLE
             yield Scope(Named(kind, key, Text(entry.name, first.text.place)), grade, evidence)
     model, sponsors = load_model("country"), _sponsors(sentences)
-    of_title = _sponsors(sentence for sentence in sentences if sentence.section == "title")
+    titles = [sentence for sentence in sentences if sentence.section == "title"]
+    of_title = _sponsors(titles) | _companions_of_donors(titles)
     has_stated_places = any(link.concept.kind in PLACES for link in record.scopes)
     for key, candidate, features in candidate_countries(record, sentences, found):
         [probability] = model.probabilities(features).values()
@@ -107,6 +108,18 @@ def _sponsors(sentences: Iterable[Sentence]) -> set[str]:
             places = {(entry.kind, entry.key) for entry in place_entries(sentence, name)}
             (sponsors if name.at in offsets else others).update(_countries(places))
     return sponsors - others
+
+
+def _companions_of_donors(titles: Iterable[Sentence]) -> set[str]:
+    """Return the countries that a title names after "with" beside a donor: "Workshops with the UK and Singapore"."""
+    found: set[str] = set()
+    for title in titles:
+        for low, high in find_place_lists(title):
+            entries = {entry for name in title.within(low, high) for entry in place_entries(title, name)}
+            countries = _countries((entry.kind, entry.key) for entry in entries)
+            if countries & _donors() and title.marked[:low].removesuffix("the ").endswith("with "):
+                found |= countries
+    return found
 
 
 def apply_rules(record: Record, sentences: list[Sentence]) -> ScopeQuotes:

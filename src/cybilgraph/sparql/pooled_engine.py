@@ -29,12 +29,10 @@ from cybilgraph.runtime.pool import (
 from cybilgraph.runtime.scheduler import run_blocking
 from cybilgraph.sparql import QUERY_DATASET, Answer, AnswerBody, AnswerBudget, Dataset, Hint, guard
 from cybilgraph.sparql.hints import find_hints
-from cybilgraph.sparql.query_worker import encode_query
+from cybilgraph.sparql.query_worker import MAX_HINTED_CHARS, encode_query
 
 __all__ = ["PooledEngine", "ProcessExit", "QueryLimits"]
 
-#: A longer query that exceeds a limit gets no hints: the server process computes them, in 1.5 ms per 1,000 characters.
-_MAX_HINTED_CHARS = 10_000
 #: The memory of all long queries relative to that of one.
 _LONG_MEMORY_FACTOR = 3
 #: An explanation takes milliseconds, unless the query was made to be explained for long.
@@ -311,7 +309,7 @@ def _hints(head: dict[str, Any]) -> tuple[Hint, ...]:
 
 def _over_limit(error: TimeoutError | WorkerCrashed, query: str, seconds: float) -> QueryError:
     """Return the error for a query that exceeded its time or memory, with hints unless the query is long."""
-    hints = find_hints(query, ("slow",)) if len(query) <= _MAX_HINTED_CHARS else ()
+    hints = find_hints(query, ("slow",)) if len(query) <= MAX_HINTED_CHARS else ()
     if isinstance(error, TimeoutError):
         shown = round(seconds, 1) if seconds >= 1 else float(f"{seconds:.2g}")
         what = f"The query was stopped after {shown:g} second{'s' if shown != 1 else ''}"

@@ -50,6 +50,8 @@ _INVALID_XML_CHARACTER = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xb
 _INVALID_XML_NAME = re.compile(rb'<\w+:[^\w>]* xmlns:\w+="([^"]*)"')
 #: Not allowed as properties (RDF 1.1 XML Syntax, section 5.1, oldTerms); the engine itself rejects the others.
 _RESERVED = frozenset(f"{RDF.iri}{name}" for name in ("aboutEach", "aboutEachPrefix", "bagID"))
+#: A longer query that exceeds a limit gets no hints, which take 1.5 ms per 1,000 characters.
+MAX_HINTED_CHARS = 10_000
 #: Slower queries get hints.
 _SLOW_SECONDS = 1.0
 #: How error messages of the engine begin if it cannot read the store on disk (RocksDB's Status).
@@ -148,6 +150,9 @@ def evaluate(
             head["advice"] = find_hints(query, causes, facts, graphs)
     except SyntaxError as error:
         return failed(QuerySyntaxError, *explain_mistake(query, str(error)))
+    except AnswerTooLarge as error:
+        hints = find_hints(query, ("slow",)) if len(query) <= MAX_HINTED_CHARS else ()
+        return failed(AnswerTooLarge, error.what, hints[0].text if hints else error.hint, hints)
     except QueryError as error:
         return failed(type(error), error.what, error.hint)
     except MemoryError:

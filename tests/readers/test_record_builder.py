@@ -174,10 +174,10 @@ def test_sentence_under_heading_of_names_is_reported_whole() -> None:
 
 
 def test_consecutive_lines_without_names_are_reported_once() -> None:
-    page = read("A page\n\nFunders\nVarious\nUnknown\nEuropean Union\nTo be confirmed\n")
+    page = read("A page\n\nFunders\nVarious\nUnknown\nNo\nEuropean Union\nTo be confirmed\n")
     assert [link.actor.key for link in page.participations] == ["eu"]
-    assert [found.line for found in page.findings] == [4, 7]
-    assert [line.text for line in page.description] == ["Various", "Unknown", "To be confirmed"]
+    assert [found.line for found in page.findings] == [4, 8]
+    assert [line.text for line in page.description] == ["Various", "Unknown", "No", "To be confirmed"]
 
 
 @pytest.mark.parametrize(

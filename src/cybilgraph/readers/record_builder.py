@@ -75,7 +75,7 @@ _LABEL_OF_PAYER = re.compile(
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|will|been)\b", re.IGNORECASE)
 #: Text that marks a missing value.
 _PLACEHOLDER = (
-    r"(?:n/?a|none|tb[acd]|unknown|not (?:known|applicable|available)"
+    r"(?:n/?a|yes|no|nil|none|ninguno|aucun|néant|tb[acd]|unknown|not (?:known|applicable|available)"
     r"|to be (?:confirmed|determined|announced)|-+)\.?"
 )
 _CURRENCY = r"(?:USD|EUR|GBP|CHF|AUD|CAD|NZD|SEK|NOK|DKK|JPY|euros?|dollars?|pounds?|francs?)"

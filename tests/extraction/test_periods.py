@@ -44,6 +44,11 @@ def test_finds_dates_in_sentences(text: str, start: str, end: str | None) -> Non
         "The friendship between the two nations began in 1962.",
         "The pandemic began in March 2020 and ended in 2022.",
         "The previous team ran from 2015 to 2018.",
+        "A previous programme ran from 2015 to 2018.",
+        "The previous project ended in 2016.",
+        "The training centre opened in 2019 and closed in June 2021.",
+        "The programme's partner started in 2017.",
+        "The project team, which started in July 2016, receives calls.",
     ],
 )
 def test_dates_of_something_else_are_not_those_of_the_project(text: str) -> None:

@@ -51,8 +51,16 @@ _NOT_OF_PROJECT_BEFORE = re.compile(
 )
 #: "What the OAS has done since 2020".
 _SINCE_BEFORE = re.compile(r"\bsince (?:early |late |mid-)?\Z", re.IGNORECASE)
-#: Sentences about the project itself: "The project ran …", "It began …", "Duration: …".
+#: Sentences about the project itself: "The project ran …", "It began …", "Duration: …"; not "The previous project",
+#: "The project team".
 _OF_PROJECT = re.compile(
+    r"(?:(?:the|this|our) (?:(?!previous|earlier|former|preceding|other|wider|larger|parent|sister)[\w-]+ ){0,3}?"
+    r"(?:project|programme|program|initiative|action|training|course)\b"
+    r"(?!['’]| (?:that|of which|under|with which|team|office|unit|partner|cent(?:re|er)|staff|manager)\b)|it\b"
+    r"|(?:project )?(?:period|duration|dates?|timeline|timeframe|implementation)\b)",
+    re.IGNORECASE,
+)
+_PROJECT = re.compile(
     r"(?:(?:the|this|our|an?|its) (?:[\w-]+ ){0,3}?(?:project|programme|program|initiative|action|training|course)\b"
     r"(?! (?:that|of which|under|with which))|it\b"
     r"|(?:project )?(?:period|duration|dates?|timeline|timeframe|implementation)\b)",

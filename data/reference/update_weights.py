@@ -51,7 +51,7 @@ MIN_SHARE, STEP = 0.2, 0.05
 class LabelledText:
     """A text as a record, the set that it is predicted with, its genre, and what a curator found in it.
 
-    ``keys`` maps keys of printed names to the actors of the labels.
+    ``keys`` maps keys of printed names to the actors of the labels; ``dates`` are its start and end.
     """
 
     set: int
@@ -61,6 +61,7 @@ class LabelledText:
     actors: list[tuple[str, str]]
     countries: list[str]
     keys: dict[str, str]
+    dates: dict[str, str | None]
 
     def key(self, actor: GazetteerEntry | Named, printed: str) -> str:
         """Return the key of an actor in the labels, where keys of bodies do not always contain the state."""
@@ -84,7 +85,8 @@ def texts() -> Iterator[LabelledText]:
         use_phrases([file for file in known if int(file.stem) <= number][-1])
         labels = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         annotator = sum(first <= number for first in ANNOTATORS) - 1
-        yield LabelledText(annotator, "page", False, read_text(path), labels["actors"], labels["countries"], {})
+        found, dates = (labels["actors"], labels["countries"]), {name: labels[name] for name in ("start", "end")}
+        yield LabelledText(annotator, "page", False, read_text(path), *found, {}, dates)
     use_phrases(REFERENCE / "phrases.csv")
     with (SAMPLES / "sites" / "sites.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["text"]: row for row in csv.DictReader(file)}
@@ -99,7 +101,8 @@ def texts() -> Iterator[LabelledText]:
         }
         site, is_reserved = int(row["site"]) % len(ANNOTATORS), row["reserved"] == "yes"
         record = read_text(SAMPLES / "sites" / f"{labels['text']}.txt")
-        yield LabelledText(site, row["genre"], is_reserved, record, labels["actors"], labels["countries"], keys)
+        found, dates = (labels["actors"], labels["countries"]), {name: labels[name] for name in ("start", "end")}
+        yield LabelledText(site, row["genre"], is_reserved, record, *found, keys, dates)
 
 
 def use_phrases(file: Path) -> None:

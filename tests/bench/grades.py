@@ -7,8 +7,6 @@ latter. Dates have rules and no model: print how many of them are right, and how
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -20,35 +18,26 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "data" / "reference"))
 import update_weights
 
 
+def groups_of(text: update_weights.LabelledText) -> tuple[str, ...]:
+    """Return the kinds of text whose figures a text counts towards."""
+    site = () if text.genre == "page" else ("sites", f"{'reserved' if text.is_reserved else 'other'} sites")
+    return ("all", text.genre, *site)
+
+
 def print_dates() -> None:
     """Print the figures of starts and ends found in sentences, by kind of text."""
-    samples, found, right, due = update_weights.SAMPLES, Counter[str](), Counter[str](), Counter[str]()
-    with (samples / "sites" / "sites.csv").open(encoding="utf-8", newline="") as file:
-        reserved = {row["text"] for row in csv.DictReader(file) if row["reserved"] == "yes"}
-    pages = [
-        ("page", path.with_suffix(".txt"), json.loads(path.read_text(encoding="utf-8")))
-        for path in sorted((samples / "labelled").glob("*.json"))
-    ]
-    lines = (samples / "sites" / "labels.jsonl").read_text(encoding="utf-8").splitlines()
-    sites = [
-        (
-            f"{'reserved' if one['text'][:3] in reserved else 'other'} sites",
-            samples / "sites" / f"{one['text']}.txt",
-            one,
-        )
-        for one in map(json.loads, lines)
-    ]
-    for group, path, labels in (*pages, *sites):
-        record = update_weights.read_text(path)
-        derived = derive(record)
-        for name in ("start", "end"):
-            if getattr(record, name) is None:
-                due[group] += bool(labels[name])
-                if (date := getattr(derived, name)) and date.value:
-                    found[group] += 1
-                    right[group] += date.value == labels[name]
+    found, right, due = Counter[str](), Counter[str](), Counter[str]()
+    for text in update_weights.texts():
+        derived = derive(text.record)
+        for name, true in text.dates.items():
+            if getattr(text.record, name) is None:
+                date = getattr(derived, name)
+                for group in groups_of(text):
+                    due[group] += bool(true)
+                    found[group] += bool(date and date.value)
+                    right[group] += bool(date and date.value and date.value == true)
     print("date")
-    for group in sorted(due):
+    for group in sorted(found):
         print(f"{group:16} {right[group]} of {found[group]} right, {due[group]} labelled")
 
 
@@ -58,9 +47,7 @@ def main() -> None:
         examples = [example for text in update_weights.texts() for example in read(text)]
         groups = defaultdict(list)
         for one in update_weights.predict(examples, classes):
-            text = one.example.text
-            site = () if text.genre == "page" else ("sites", f"{'reserved' if text.is_reserved else 'other'} sites")
-            for group in ("all", text.genre, *site):
+            for group in groups_of(one.example.text):
                 groups[group].append(one)
         model = load_model(name)
         print(f"{name}: counted from {model.derived}, kept from {model.possible}")

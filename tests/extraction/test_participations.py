@@ -6,7 +6,7 @@ import pytest
 
 from cybilgraph.extraction import derive
 from cybilgraph.readers import Input, read_input
-from tests.support.prose import about, check_roles, places, roles
+from tests.support.prose import about, check_roles, places, read_derived, roles
 
 
 @pytest.mark.parametrize(
@@ -383,6 +383,5 @@ def test_what_others_did_is_not_counted_for_an_organisation(text: str) -> None:
 
 
 def test_government_is_not_a_second_funder_beside_its_own_body() -> None:
-    page = "A library in Tonga\n\nFunders\nFCDO\n\nSummary\nThe UK paid for a post in Suva.\n"
-    [record] = read_input(Input("a.txt", data=page.encode()))
-    assert [link.actor.key for link in derive(record).participations if link.role == "funder"] == ["fcdo"]
+    record = read_derived("A library in Tonga\n\nFunders\nFCDO\n\nSummary\nThe UK paid for a post in Suva.\n")
+    assert [link.actor.key for link in record.participations if link.role == "funder"] == ["fcdo"]

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cybilgraph.extraction import derive
-from cybilgraph.model.record import Record
-from cybilgraph.readers import Input, read_input
-from tests.support.prose import about
-
-
-def read_derived(text: str) -> Record:
-    [record] = read_input(Input("a.txt", data=text.encode()))
-    return derive(record)
+from tests.support.prose import about, read_derived
 
 
 @pytest.mark.parametrize(

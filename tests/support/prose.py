@@ -17,6 +17,12 @@ def about(title: str, *summary: str) -> Record:
     return derive(page(title, *summary))
 
 
+def read_derived(text: str) -> Record:
+    """Return the record of a page with what is extracted from its prose."""
+    [record] = read_input(Input("page.txt", data=text.encode()))
+    return derive(record)
+
+
 def roles(record: Record) -> set[tuple[str, str]]:
     """Return the actors with their roles, except those that are more probably wrong than right."""
     return {(link.actor.key, link.role) for link in record.participations if is_likely(link)}

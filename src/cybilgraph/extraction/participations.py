@@ -31,16 +31,16 @@ _SENTENCE_CLAIMS = ("compare", "aside")
 #: A role that a phrase claims with this confidence is possible, even if the model finds it improbable: on texts
 #: that its weights had not seen, 18 of 42 such links were right.
 _SURE_CONFIDENCE = 0.95
-#: "Not funded by the EU": what a name is denied says nothing about its role. "Not only by" denies nothing.
-_DENIED_BEFORE, _MAX_DENIAL_CHARACTERS = re.compile(r"\b[Nn](?:ot|ever|or|either) (?!only|just)[\w ]{0,40}\Z"), 60
-#: "Alumni of the University funded", "a subsidiary of Deloitte", "projects funded by the EU": others, or elsewhere.
-_OTHERS_BEFORE = re.compile(
-    r"\b(?:members|alumni|graduates|students|employees|former (?:\w+ )?(?:staff|employees|members)"
+#: What says nothing about the role of the next name: "not funded by", but not "not only by"; "alumni of", "a subsidiary
+#: of", "projects funded by": others acted, or elsewhere.
+_NOT_ITS_ROLE_BEFORE = re.compile(
+    r"\bn(?:ot|ever|or|either) (?!only|just)[\w ]{0,40}\Z"
+    r"|\b(?:members|alumni|graduates|students|employees|former (?:\w+ )?(?:staff|employees|members)"
     r"|(?:an?|the) (?:subsidiary|spin-off|competitor|rival)) of (?:the )?\Z"
     r"|\b(?<!these )(?<!the )(?<!two )(?<!both )projects (?:\w+ )?(?:funded|financed|implemented|run|supported)"
-    r" by (?:the )?\Z",
-    re.IGNORECASE,
+    r" by (?:the )?\Z"
 )
+_MAX_LOOKBEHIND_CHARACTERS = 60
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ def find_participations(
     """
     model = load_model("role")
     present = {link.actor.key for link in record.participations}
-    paying = _states_of_funders(record)
+    governments = _governments_of_funders(record)
     country = only_country(scopes)
     links = []
     for candidate, features in candidate_features(record, sentences, scopes):
@@ -78,7 +78,7 @@ def find_participations(
             basis = model.grade(probability)
             if basis is None and candidate.claims.get(role, 0) >= _SURE_CONFIDENCE:
                 basis = Basis.POSSIBLE
-            if basis is None or (role == "funder" and candidate.actor.key in paying):
+            if basis is None or (role == "funder" and candidate.actor.key in governments):
                 continue
             actor, home = _with_state(candidate.actor, role, country)
             if actor.key not in present:
@@ -90,15 +90,13 @@ def find_participations(
     return tuple(links)
 
 
-def _states_of_funders(record: Record) -> set[str]:
+def _governments_of_funders(record: Record) -> set[str]:
     """Return the governments whose own bodies the page states as funders: "the UK paid" beside FCDO is not another."""
-    names, found = load_gazetteer(), set()
-    for link in record.participations:
-        entry = names.get("actor", link.actor.key) if link.role == "funder" else None
-        country = names.get("country", entry.row["country"]) if entry and entry.row else None
-        if entry and entry.row["type"] == "government" and country and (government := names.government(country)):
-            found.add(government.key)
-    return found
+    names = load_gazetteer()
+    funders = (names.get("actor", link.actor.key) for link in record.participations if link.role == "funder")
+    bodies = (entry.row for entry in funders if entry and entry.row and entry.row["type"] == "government")
+    countries = (names.get("country", row["country"]) for row in bodies)
+    return {names.government(country).key for country in countries if country}
 
 
 def find_audiences(sentences: list[Sentence]) -> Iterator[Scope]:
@@ -204,12 +202,10 @@ def _find_candidates(sentences: list[Sentence], stated: set[str]) -> list[Candid
         for name in sentence.names:
             actor = _acting_entry(name)
             if actor and not _is_listed(actor, stated):
-                begin = max(name.at - _MAX_DENIAL_CHARACTERS, 0)
-                is_denied = any(
-                    pattern.search(sentence.marked, begin, name.at) for pattern in (_DENIED_BEFORE, _OTHERS_BEFORE)
-                )
-                own = {} if is_denied else claims[name.at]
-                features = shared.union(() if is_denied else contexts.get(name.at, ()))
+                begin = max(name.at - _MAX_LOOKBEHIND_CHARACTERS, 0)
+                is_other = _NOT_ITS_ROLE_BEFORE.search(sentence.marked, begin, name.at)
+                own = {} if is_other else claims[name.at]
+                features = shared.union(() if is_other else contexts.get(name.at, ()))
                 features.update(*((f"claim {claim}", f"claim {claim} in {part}") for claim in own))
                 candidate = found.setdefault(actor.key, Candidate(actor, is_early=number < FIRST_SENTENCE_COUNT))
                 candidate.mentions.append((sentence, name, frozenset(features)))

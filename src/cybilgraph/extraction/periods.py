@@ -60,12 +60,6 @@ _OF_PROJECT = re.compile(
     r"|(?:project )?(?:period|duration|dates?|timeline|timeframe|implementation)\b)",
     re.IGNORECASE,
 )
-_PROJECT = re.compile(
-    r"(?:(?:the|this|our|an?|its) (?:[\w-]+ ){0,3}?(?:project|programme|program|initiative|action|training|course)\b"
-    r"(?! (?:that|of which|under|with which))|it\b"
-    r"|(?:project )?(?:period|duration|dates?|timeline|timeframe|implementation)\b)",
-    re.IGNORECASE,
-)
 _PROJECT = re.compile(r"\b(?:project|programme|program|initiative|action|phase)\b", re.IGNORECASE)
 _DIGITS = re.compile(r"\d\d")
 _DURATION = re.compile(

@@ -28,8 +28,8 @@ from cybilgraph.runtime.pool import (
 )
 from cybilgraph.runtime.scheduler import run_blocking
 from cybilgraph.sparql import QUERY_DATASET, Answer, AnswerBody, AnswerBudget, Dataset, Hint, guard
-from cybilgraph.sparql.hints import find_hints
-from cybilgraph.sparql.query_worker import MAX_HINTED_CHARS, encode_query
+from cybilgraph.sparql.hints import explain_cost
+from cybilgraph.sparql.query_worker import encode_query
 
 __all__ = ["PooledEngine", "ProcessExit", "QueryLimits"]
 
@@ -309,7 +309,7 @@ def _hints(head: dict[str, Any]) -> tuple[Hint, ...]:
 
 def _over_limit(error: TimeoutError | WorkerCrashed, query: str, seconds: float) -> QueryError:
     """Return the error for a query that exceeded its time or memory, with hints unless the query is long."""
-    hints = find_hints(query, ("slow",)) if len(query) <= MAX_HINTED_CHARS else ()
+    hints = explain_cost(query)
     if isinstance(error, TimeoutError):
         shown = round(seconds, 1) if seconds >= 1 else float(f"{seconds:.2g}")
         what = f"The query was stopped after {shown:g} second{'s' if shown != 1 else ''}"

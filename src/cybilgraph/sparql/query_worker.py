@@ -30,7 +30,7 @@ from cybilgraph.rdf.serialisation import RDF_FORMATS
 from cybilgraph.runtime.sandbox import Policy
 from cybilgraph.runtime.worker import BAD_DATA, Handler, SendPart, run_fork_server
 from cybilgraph.sparql import guard, lexer, query_analysis
-from cybilgraph.sparql.hints import find_hints, may_be_partial
+from cybilgraph.sparql.hints import explain_cost, find_hints, may_be_partial
 from cybilgraph.sparql.hints.facts import Facts
 from cybilgraph.sparql.hints.syntax import explain_mistake
 from cybilgraph.sparql.store import RESULT_FORMATS, QueryResult, load_into_memory
@@ -50,8 +50,6 @@ _INVALID_XML_CHARACTER = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xb
 _INVALID_XML_NAME = re.compile(rb'<\w+:[^\w>]* xmlns:\w+="([^"]*)"')
 #: Not allowed as properties (RDF 1.1 XML Syntax, section 5.1, oldTerms); the engine itself rejects the others.
 _RESERVED = frozenset(f"{RDF.iri}{name}" for name in ("aboutEach", "aboutEachPrefix", "bagID"))
-#: A longer query that exceeds a limit gets no hints, which take 1.5 ms per 1,000 characters.
-MAX_HINTED_CHARS = 10_000
 #: Slower queries get hints.
 _SLOW_SECONDS = 1.0
 #: How error messages of the engine begin if it cannot read the store on disk (RocksDB's Status).
@@ -151,7 +149,7 @@ def evaluate(
     except SyntaxError as error:
         return failed(QuerySyntaxError, *explain_mistake(query, str(error)))
     except AnswerTooLarge as error:
-        hints = find_hints(query, ("slow",)) if len(query) <= MAX_HINTED_CHARS else ()
+        hints = explain_cost(query)
         return failed(AnswerTooLarge, error.what, hints[0].text if hints else error.hint, hints)
     except QueryError as error:
         return failed(type(error), error.what, error.hint)

@@ -22,6 +22,8 @@ from cybilgraph.sparql.hints.outline import Note, OutlineError, parse_outline, s
 from cybilgraph.sparql.hints.slow_queries import find_slow_causes
 
 _MAX_HINTS = 5
+#: Longer queries are not explained when they exceed a limit: it would take 1.5 ms per 1,000 characters.
+_MAX_EXPLAINED_CHARACTERS = 10_000
 _DATE = re.compile(r"\^\^\s*(?:\w*:|<http://www\.w3\.org/2001/XMLSchema#)(?:date|gYear)")
 _VARIABLE = re.compile(r"[?$](\w+)")
 _NAME_AFTER_AS = re.compile(r"\bAS\s+[?$](\w+)", re.IGNORECASE)
@@ -57,6 +59,11 @@ def find_hints(
         if len(found) == _MAX_HINTS:
             break
     return tuple(found)
+
+
+def explain_cost(query: str) -> tuple[Hint, ...]:
+    """Say why a query that exceeded a limit may be slow; nothing if it is long."""
+    return find_hints(query, ("slow",)) if len(query) <= _MAX_EXPLAINED_CHARACTERS else ()
 
 
 def may_be_partial(query: str) -> bool:

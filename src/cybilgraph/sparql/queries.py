@@ -30,8 +30,8 @@ _PARAM = re.compile(r"(?P<name>\w++)\s++(?P<type>[\w-]++)\s*+:\s*+(?P<descriptio
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a named query: ``type`` is a kind of reference entity, or year, date, text, iri, evidence;
-    ``default`` is the value in the text of the query.
+    """A parameter of a named query: ``type`` is a kind of reference entity, or year, date, text, checksum, iri,
+    evidence; ``default`` is the value in the text of the query.
     """
 
     name: str
@@ -198,6 +198,8 @@ def _term(parameter: Parameter, value: str) -> str:
             return _bases(evidence_level(value))
         case "text":
             return literal(value)
+        case "checksum":
+            return literal(value, datatype=XSD.hexBinary)
         case "iri":
             if not is_iri(value):
                 raise QueryError(f"{parameter.name}: {value!r} is not an IRI")

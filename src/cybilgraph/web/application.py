@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import secrets
 import sys
-import threading
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -168,9 +167,9 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     app.teardown_request(close_release)
     app.after_request(_headers)
     app.after_request(_redirect_below_base)  # before the headers: the last one registered runs first
-    # Compile all templates now, so that no visitor has to wait for it.
-    names = app.jinja_env.list_templates()
-    threading.Thread(target=lambda: [*map(app.jinja_env.get_template, names)], daemon=True).start()
+    # Compile all templates now, while the engine loads the data, so that no visitor has to wait for it.
+    for name in app.jinja_env.list_templates():
+        app.jinja_env.get_template(name)
     routes = frozenset(rule.rule.split("/", 2)[1] for rule in app.url_map.iter_rules())
     metrics = Metrics(live, access_log, routes | {"latest", "healthz", "readyz", "metrics"})
     return Middleware(Application(live, app, settings), live, access_log, metrics)

@@ -66,7 +66,7 @@ def chart_query(
 @cache
 def key_figures_query(level: EvidenceLevel = DEFAULT_LEVEL) -> str:
     """Return the query for the figures on the home page, with the file of the sample, if it has not been deleted."""
-    checksum = sha256_of(SAMPLE_TABLE) if SAMPLE_TABLE.is_file() else "none"
+    checksum = sha256_of(SAMPLE_TABLE) if SAMPLE_TABLE.is_file() else ""
     return queries.load_query("page-numbers").bind({"file": [checksum], "evidence": [level]})
 
 

@@ -10,10 +10,11 @@ Run: python update_weights.py
 """
 
 import csv
+import io
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from cybilgraph.model.gazetteer import GazetteerEntry, slug
 from cybilgraph.model.record import Named, Record
 from cybilgraph.model.state_bodies import find_actor
 from cybilgraph.readers import find_inputs, read_input
+from cybilgraph.runtime.files import atomic_write
 
 REFERENCE = Path(__file__).parent
 SAMPLES = REFERENCE.parents[1] / "tests" / "samples"
@@ -234,11 +236,16 @@ def write(name: str, examples: Sequence[Example], classes: Sequence[str]) -> Non
             if abs(weight) >= MIN_WEIGHT:
                 weights[feature][class_] = f"{weight:.2f}"
         weights["always"][class_] = f"{float(weights['always'].get(class_, 0)) + model.intercept_[0]:.2f}"
-    with (REFERENCE / f"{name}-weights.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("feature", *classes))
-        for feature, own in sorted(weights.items()):
-            writer.writerow((feature, *(own.get(class_, "") for class_ in classes)))
+    rows = ([feature, *(own.get(class_, "") for class_ in classes)] for feature, own in sorted(weights.items()))
+    write_table(f"{name}-weights.csv", ("feature", *classes), rows)
+
+
+def write_table(name: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Replace a table of the reference data, which stays as it was if this fails."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows((columns, *rows))
+    with atomic_write(REFERENCE / name) as file:
+        file.write(text.getvalue().encode())
 
 
 def main() -> None:
@@ -250,10 +257,8 @@ def main() -> None:
         limits[name] = thresholds(predicted, MIN_PRECISION[name])
         print(f"{name}: {limits[name]}: {summary(predicted, *limits[name])}")
         write(name, [example for example in examples if example.features], classes)
-        with (REFERENCE / "thresholds.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(("model", "derived", "possible"))
-            writer.writerows((model, f"{derived:.2f}", f"{least:.2f}") for model, (derived, least) in limits.items())
+        rows = ([model, f"{derived:.2f}", f"{least:.2f}"] for model, (derived, least) in limits.items())
+        write_table("thresholds.csv", ("model", "derived", "possible"), rows)
         load_model.cache_clear()
 
 

@@ -146,3 +146,45 @@ def test_partners_rdf_may_be_simpler() -> None:
     )
     assert sums(record) == ["AUD 700 (budget, from A Fund)", "EUR 5.5 (budget)", "USD 3,000,000 (budget)"]
     assert {one.basis for one in record.funding} == {Basis.STATED}
+
+
+@pytest.mark.parametrize(
+    ("field", "printed", "name", "total"),
+    [
+        ("Funder", "USAID, US$ 10.0 million", "usaid", "USD 10,000,000 (commitment, from USAID)"),
+        (
+            "Funder",
+            "Crnogorski Telekom 75 000 €",
+            "crnogorski-telekom",
+            "EUR 75,000 (commitment, from Crnogorski Telekom)",
+        ),
+        ("Funder", "GIZ (EUR 300,000)", "giz", "EUR 300,000 (commitment, from GIZ)"),
+        ("Implementer", "Deloitte, LLP – GBP 5.5 m", "deloitte", "GBP 5,500,000 (commitment, to Deloitte, LLP)"),
+        ("Funder", "FHI 360", "fhi-360", ""),
+        ("Funder", "3M", "3m", ""),
+    ],
+)
+def test_sum_after_name_is_not_part_of_it(field: str, printed: str, name: str, total: str) -> None:
+    for file, content in (
+        ("a.txt", f"Title: A project\n{field}: {printed}\n"),
+        ("a.csv", f'title,{field}\nA project,"{printed}"\n'),
+    ):
+        [record] = read(file, content)
+        assert [link.actor.key for link in record.participations] == [name]
+        assert sums(record) == ([total] if total else [])
+
+
+def test_sum_without_currency_after_name_is_reported_and_kept() -> None:
+    [record] = read("a.txt", "Title: A project\nFunder: FHI 360 ($300,000)\n")
+    assert [link.actor.key for link in record.participations] == ["fhi-360"]
+    assert not record.funding
+    assert "amount-form" in [rule for rule, _ in rules(record)]
+    assert any("$300,000" in text.text for text in record.description)
+
+
+@pytest.mark.parametrize("number", ["Cooperative Agreement 72062423CA00006", "SFOP0010977", "Grant D7090"])
+def test_number_of_an_agreement_is_not_an_organisation(number: str) -> None:
+    [record] = read("a.txt", f"Title: A project\nFunder: {number}\n")
+    assert not record.participations
+    assert number in [text.text for text in record.description]
+    assert "not-a-name" in [rule for rule, _ in rules(record)]

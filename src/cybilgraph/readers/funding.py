@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cybilgraph.model.dates import date_bounds, format_period, read_date, read_range
 from cybilgraph.model.gazetteer import load_gazetteer
-from cybilgraph.model.money import find_kind, group_digits, read_amount
+from cybilgraph.model.money import find_amounts, find_kind, group_digits, read_amount
 from cybilgraph.model.record import Funding, Text
 
 #: Words before a sum, which are dropped.
@@ -58,6 +58,16 @@ def read_funding(printed: Text) -> PrintedFunding | None:
     elif rest.text.strip(" ."):
         read.unread = rest
     return read
+
+
+def split_funding(item: Text) -> tuple[Text, str] | None:
+    """Split "USAID, US$ 10.0 million" or "GIZ (EUR 300,000)" into the name and the sum; None if it does not end so."""
+    for found in find_amounts(item.text):
+        name, amount = item.text[: found.start].rstrip(" ,:(–—-"), item.text[found.start : found.stop]
+        is_sum = found.currency or "$" in amount
+        if name and is_sum and not item.text[found.stop :].strip(" ).") and name.count("(") == name.count(")"):
+            return item.part(0, len(name)), amount
+    return None
 
 
 def _read_details(read: PrintedFunding, details: Text) -> None:

@@ -40,7 +40,7 @@ from cybilgraph.model.rules import finding
 from cybilgraph.model.state_bodies import find_actor, is_state_body, parse_actor_name, qualify
 from cybilgraph.readers import printed_names as names
 from cybilgraph.readers.contacts import find_malformed_addresses, is_email_address, may_be_person, read_contacts
-from cybilgraph.readers.funding import PrintedFunding, funding_text, read_funding
+from cybilgraph.readers.funding import PrintedFunding, funding_text, read_funding, split_funding
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES, Input
 from cybilgraph.readers.printed_names import BULLET, without_bullet
 
@@ -90,6 +90,7 @@ _NOT_A_NAME = re.compile(
     rf"|^(?:(?:up to|over|more than|about|some) )?{_AMOUNT}"
     r"|^(?:(?:up to|over|more than|about|some) )?[0-9]+(?: (?:\S+ )?(?:countries|states|economies|islands))?$"
     rf"|^(?:(?:voluntary contributions?|various)\.?|{_PLACEHOLDER})$"
+    r"|\b[A-Z]{0,8}[0-9]{5}[A-Z0-9]*$|\b[A-Z][0-9]{4}$"  # "Cooperative Agreement 72062423CA00006", "Grant D7090"
     r"|^\([^()]+\)$",
     re.IGNORECASE,
 )
@@ -339,6 +340,11 @@ class RecordBuilder:
                 audience = self._resolve("audience", item, section.label)
                 self._extend("scopes", [Scope(audience, Basis.STATED)])
                 continue
+            if split := split_funding(item):
+                item, amount = split
+                way = "from" if section.row.name == "funder" else "to"
+                kind = find_kind(section.label) or "commitment"
+                self._sums.append((Text(f"{amount} ({kind}, {way} {item.text})", item.place), section))
             actor = self._resolve("actor", item, section.label)
             self._extend("participations", [Participation(actor, section.row.name, Basis.STATED)])
 

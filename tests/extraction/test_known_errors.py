@@ -37,11 +37,21 @@ def test_dates_of_others_are_not_those_of_the_project(text: str) -> None:
         ("Courses in Fiji", "Canada's contribution was generous.", {"CA"}),
         ("Courses for South-East Asia", "It trains judges, as it had done in East Africa.", {"eastern-africa", "014"}),
         ("Courses for South-East Asia", "The Netherlands and Japan paid for the courses.", {"NL", "JP"}),
+        ("Courses in Hanoi", "Viet Nam, Laos and Cambodia are members of ASEAN.", {"VN", "LA", "KH"}),
+        ("Courses in Fiji", "Participants from Burundi and Uganda may apply later.", {"BI", "UG"}),
+        ("Courses in Mali", "Trainers were recruited in Senegal and prepared for a week.", {"SN"}),
     ],
 )
 def test_donors_and_earlier_places_are_not_counted(title: str, text: str, wrong: set[str]) -> None:
     counted = {link.concept.key for link in about(title, text).scopes if link.basis.counts}
     assert not counted & wrong
+
+
+def test_difference_from_another_project_is_about_this_one() -> None:
+    record = about("Courses in Ecuador", "Unlike its predecessor, this project is funded by LACNIC.")
+    assert [(link.actor.key, link.role) for link in record.participations] == [("lacnic", "funder")]
+    other = about("Courses in Ecuador", "Unlike this project, its predecessor was funded by LACNIC.")
+    assert ("lacnic", "funder") not in {(link.actor.key, link.role) for link in other.participations}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import re
 import struct
@@ -28,6 +29,7 @@ from cybilgraph.model.gazetteer import (
     load_gazetteer,
     slug,
 )
+from cybilgraph.model.overlay import OVERLAID_KINDS, OverlayRow, check_row
 from cybilgraph.model.resources import REFERENCE
 from tests.conftest import ROOT
 
@@ -49,6 +51,16 @@ def test_columns_from_libraries_are_current(update_countries: Any) -> None:
     """If this fails after an update of pycountry or Babel, run data/reference/update_countries.py."""
     rows = [dict(entry.row) for entry in NAMES.entries["country"].values()]
     assert update_countries.updated(rows) == rows
+
+
+@pytest.mark.parametrize("kind", OVERLAID_KINDS)
+def test_cells_of_our_tables_are_valid(kind: str) -> None:
+    """The error names the line and the column, and says how to correct the cell."""
+    file, key_column = REFERENCE_FILES[kind]
+    with (REFERENCE / file).open(encoding="utf-8", newline="") as lines:
+        rows = csv.DictReader(lines)
+        for cells in rows:
+            check_row(kind, OverlayRow(REFERENCE / file, rows.line_num, cells), key_column, NAMES.entries)
 
 
 @pytest.mark.timeout(60)

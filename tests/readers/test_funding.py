@@ -162,6 +162,7 @@ def test_partners_rdf_may_be_simpler() -> None:
         ("Implementer", "Deloitte, LLP – GBP 5.5 m", "deloitte", "GBP 5,500,000 (commitment, to Deloitte, LLP)"),
         ("Funder", "FHI 360", "fhi-360", ""),
         ("Funder", "3M", "3m", ""),
+        ("Funder", "H2020", "h2020", ""),
     ],
 )
 def test_sum_after_name_is_not_part_of_it(field: str, printed: str, name: str, total: str) -> None:

@@ -90,7 +90,8 @@ _NOT_A_NAME = re.compile(
     rf"|^(?:(?:up to|over|more than|about|some) )?{_AMOUNT}"
     r"|^(?:(?:up to|over|more than|about|some) )?[0-9]+(?: (?:\S+ )?(?:countries|states|economies|islands))?$"
     rf"|^(?:(?:voluntary contributions?|various)\.?|{_PLACEHOLDER})$"
-    r"|\b[A-Z]{0,8}[0-9]{5}[A-Z0-9]*$|\b[A-Z][0-9]{4}$"  # "Cooperative Agreement 72062423CA00006", "Grant D7090"
+    # "Cooperative Agreement 72062423CA00006", "Grant D7090", but not "H2020"
+    r"|\b[A-Z]{0,8}[0-9]{5}[A-Z0-9]*$|\b(?:grant|credit|loan|contract) [A-Z]?[0-9]{4}$"
     r"|^\([^()]+\)$",
     re.IGNORECASE,
 )

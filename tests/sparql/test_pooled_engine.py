@@ -18,7 +18,7 @@ from cybilgraph.errors import (
 )
 from cybilgraph.model.formats import BY_NAME, RESULT_FORMATS
 from cybilgraph.release import Release
-from cybilgraph.runtime.scheduler import Caller
+from cybilgraph.runtime.scheduler import Caller, Deadline, run_blocking
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from tests.support.operations import until
 from tests.support.queries import SLOW, TITLE
@@ -35,6 +35,17 @@ def test_slow_query_is_stopped_and_the_next_is_answered(release: Release) -> Non
     with pytest.raises(QueryTimeout, match=r"after 0\.2 seconds\n"):
         engine.answer(SLOW, RESULT_FORMATS, timeout=0.2)
     assert engine.restarts == 0, "it was stopped on purpose"
+    engine.close()
+
+
+def test_time_limit_covers_the_wait_before_a_query(release: Release) -> None:
+    engine = EmbeddedEngine(release.store, QueryLimits(timeout=30))
+    engine.answer("ASK {}", RESULT_FORMATS)
+    began, deadline = time.monotonic(), Deadline(1.5)
+    time.sleep(1)
+    with pytest.raises(QueryTimeout, match=r"after 1\.5 seconds\n"):
+        run_blocking(engine.answer_async(SLOW, RESULT_FORMATS, deadline))
+    assert time.monotonic() - began < 10
     engine.close()
 
 

@@ -66,6 +66,19 @@ class Caller:
                 stop()
 
 
+class Deadline:
+    """The end of a time limit in seconds, which starts now."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._at = time.monotonic() + seconds
+
+    @property
+    def seconds_left(self) -> float:
+        """The rest of the limit; above 0, so that work may still find an answer that is there."""
+        return max(self._at - time.monotonic(), 0.001)
+
+
 @dataclass(eq=False, slots=True)
 class _Ticket:
     client: str

@@ -26,7 +26,7 @@ from cybilgraph.runtime.pool import (
     WorkerDied,
     WorkerStartFailed,
 )
-from cybilgraph.runtime.scheduler import run_blocking
+from cybilgraph.runtime.scheduler import Deadline, run_blocking
 from cybilgraph.sparql import QUERY_DATASET, Answer, AnswerBody, AnswerBudget, Dataset, Hint, guard
 from cybilgraph.sparql.hints import explain_cost
 from cybilgraph.sparql.query_worker import encode_query
@@ -133,26 +133,29 @@ class PooledEngine:
         and may cancel. Raises QuerySyntaxError, QueryRefused, FormatMismatch, QueryTimeout, AnswerTooLarge,
         EngineUnavailable, or QueryError if the query fails or crashes its worker.
         """
-        return run_blocking(self.answer_async(query, formats, timeout, graphs=graphs, caller=caller))
+        deadline = Deadline(min(timeout or self._limits.timeout, self._limits.timeout))
+        return run_blocking(self.answer_async(query, formats, deadline, graphs=graphs, caller=caller))
 
     async def answer_async(
         self,
         query: str,
         formats: tuple[Format, ...],
-        timeout: float | None = None,
+        deadline: Deadline,
         *,
         graphs: Dataset = QUERY_DATASET,
         caller: Caller | None = None,
         threads: Executor | None = None,
     ) -> Answer:
-        """Like ``answer``, for an event loop: whatever may take long runs in one of the ``threads``, if given."""
+        """Like ``answer``, for an event loop: whatever may take long runs in one of the ``threads``, if given.
+
+        The time that has passed before the call counts towards the ``deadline``.
+        """
 
         async def offload(function: Callable[..., _Result], *arguments: object) -> _Result:
             if not threads:
                 return function(*arguments)
             return await asyncio.get_running_loop().run_in_executor(threads, function, *arguments)
 
-        seconds = min(timeout or self._limits.timeout, self._limits.timeout)
         pool = await offload(self._pool_for, query) if self._federated else self._pool
         try:
             with self._available(pool), AnswerBody(self._limits.budget, caller.name if caller else "") as body:
@@ -160,13 +163,13 @@ class PooledEngine:
                 head, last = await pool.ask_async(
                     {"formats": names, "default_graphs": graphs.default, "named_graphs": graphs.named},
                     encode_query(query),
-                    seconds=seconds,
+                    seconds=deadline.seconds_left,
                     caller=caller,
                     on_part=partial(offload, body.add),
                 )
                 return self._answer(pool, head, body, last)
         except (TimeoutError, WorkerCrashed) as error:
-            raise await offload(_over_limit, error, query, seconds) from None
+            raise await offload(_over_limit, error, query, deadline.seconds) from None
 
     def answer_fast(self, query: str, formats: tuple[Format, ...], *, graphs: Dataset = QUERY_DATASET) -> Answer | None:  # noqa: ARG002
         """Return the same answer if it is available at once and needs no hints, else None.
@@ -311,8 +314,7 @@ def _over_limit(error: TimeoutError | WorkerCrashed, query: str, seconds: float)
     """Return the error for a query that exceeded its time or memory, with hints unless the query is long."""
     hints = explain_cost(query)
     if isinstance(error, TimeoutError):
-        shown = round(seconds, 1) if seconds >= 1 else float(f"{seconds:.2g}")
-        what = f"The query was stopped after {shown:g} second{'s' if shown != 1 else ''}"
+        what = f"The query was stopped after {seconds:g} second{'s' if seconds != 1 else ''}"
         return QueryTimeout(what, hints[0].text if hints else _TIMEOUT_HINT, hints)
     if "ORDER" in query.upper():  # the engine aborts where its order of values of several kinds contradicts itself
         return QueryError(

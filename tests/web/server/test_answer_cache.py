@@ -19,7 +19,7 @@ from cybilgraph.errors import FormatMismatch
 from cybilgraph.model.formats import BY_NAME, FORMATS
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.runtime.scheduler import Caller
+from cybilgraph.runtime.scheduler import Caller, Deadline
 from cybilgraph.sparql import Answer, Dataset
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from cybilgraph.web.api.protocol import Request, build_reply, parse_request
@@ -206,7 +206,7 @@ def test_no_request_waits_for_an_uncacheable_answer(engine: EmbeddedEngine, quer
     answers.clear()
 
     async def ask_thrice(threads: ThreadPoolExecutor) -> None:
-        await asyncio.gather(*(answers.find_async(key, 20, Caller("x"), threads) for _ in range(3)))
+        await asyncio.gather(*(answers.find_async(key, Deadline(20), Caller("x"), threads) for _ in range(3)))
 
     with ThreadPoolExecutor(3) as threads:
         asyncio.run(ask_thrice(threads))
@@ -222,7 +222,7 @@ def test_large_answer_is_cached_compressed(engine: EmbeddedEngine) -> None:
     answers = AnswerCache(engine, "1/abc", room)
 
     async def asked(threads: ThreadPoolExecutor) -> CachedAnswer | Answer:
-        return await answers.find_async(question, 20, Caller("x"), threads)
+        return await answers.find_async(question, Deadline(20), Caller("x"), threads)
 
     with ThreadPoolExecutor(1) as threads:
         found = asyncio.run(asked(threads))

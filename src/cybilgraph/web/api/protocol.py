@@ -25,7 +25,7 @@ from cybilgraph.model.vocabulary import RDF, RDFS, SD, VOID, XSD
 from cybilgraph.rdf.ntriples import iri, is_iri, literal
 from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.release import Release
-from cybilgraph.runtime.scheduler import Caller
+from cybilgraph.runtime.scheduler import Caller, Deadline
 from cybilgraph.sparql import Answer, Dataset, Hint, guard, query_analysis
 from cybilgraph.web.api import named_queries
 from cybilgraph.web.api.negotiation import negotiate
@@ -315,16 +315,13 @@ async def run_query(
     request: Request,
     answers: AnswerCache,
     etag: str,
-    seconds: float,
+    deadline: Deadline,
     caller: Caller,
     threads: Executor,
 ) -> Reply:
-    """Run a query that has passed the guard and return the reply; slow steps run in ``threads``.
-
-    ``seconds`` is the time limit. Raises QueryError.
-    """
+    """Run a query that has passed the guard and return the reply; slow steps run in ``threads``. Raises QueryError."""
     loop = asyncio.get_running_loop()
-    found = await answers.find_async(query_request.cache_key, seconds, caller, threads)
+    found = await answers.find_async(query_request.cache_key, deadline, caller, threads)
     if not _is_ready(found, request):
         return await loop.run_in_executor(threads, build_reply, query_request, request, found, etag)
     return build_reply(query_request, request, found, etag)

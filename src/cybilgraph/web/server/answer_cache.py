@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import math
 import threading
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
@@ -23,7 +22,7 @@ from werkzeug.http import parse_accept_header
 
 from cybilgraph.model.formats import Format
 from cybilgraph.runtime.bounded_cache import cache_short
-from cybilgraph.runtime.scheduler import Caller, settle
+from cybilgraph.runtime.scheduler import Caller, Deadline, settle
 from cybilgraph.sparql import QUERY_DATASET, Answer, AnswerBody, Dataset, query_analysis
 from cybilgraph.sparql.pooled_engine import PooledEngine
 from cybilgraph.version import __version__
@@ -232,24 +231,22 @@ class AnswerCache:
         return self._keep(key, answer)
 
     async def find_async(
-        self, key: CacheKey, timeout: float, caller: Caller, threads: Executor
+        self, key: CacheKey, deadline: Deadline, caller: Caller, threads: Executor
     ) -> CachedAnswer | Answer:
-        """Do the same as ``find`` on the event loop; ``timeout`` is in seconds.
+        """Do the same as ``find`` on the event loop.
 
         If the same query is already running, wait for its answer instead of running it again, unless the answer
         will not be cached.
         """
         if (running := self._running.get(key.digest)) and key.digest not in self._uncached:
-            began = time.monotonic()
-            await asyncio.wait([running], timeout=timeout)
-            timeout = max(timeout - (time.monotonic() - began), 0.001)
+            await asyncio.wait([running], timeout=deadline.seconds_left)
         if cached := self.get(key):
             return cached
         self.misses += 1
         own_future = self._running.setdefault(key.digest, asyncio.get_running_loop().create_future())
         try:
             answer = await self.engine.answer_async(
-                key.query, key.formats, timeout, graphs=key.graphs, caller=caller, threads=threads
+                key.query, key.formats, deadline, graphs=key.graphs, caller=caller, threads=threads
             )
             if is_large(answer, self._max_bytes):
                 return await asyncio.get_running_loop().run_in_executor(threads, self._keep, key, answer)

@@ -23,7 +23,7 @@ from flask import Flask
 from werkzeug import exceptions
 
 from cybilgraph.errors import CybilgraphError
-from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler, settle
+from cybilgraph.runtime.scheduler import Busy, Caller, Deadline, Scheduler, settle
 from cybilgraph.sparql import guard
 from cybilgraph.web.api import downloads, named_queries, problems, protocol
 from cybilgraph.web.api.protocol import QueryRequest, Reply, Request
@@ -266,8 +266,7 @@ class Application:
             await _respond(send, described, request.method)
             return
         entry.ask(query_request.query, query_request.query_hash)
-        seconds = min(query_request.timeout or self._live.timeout, self._live.timeout)
-        until = time.monotonic() + seconds
+        deadline = Deadline(min(query_request.timeout or self._live.timeout, self._live.timeout))
         found = None
         if query_request.release in (0, current.release.number):
             found = _quick_reply(protocol.cached_reply, entry, query_request, request, current)
@@ -279,14 +278,14 @@ class Application:
                 await _respond(send, found, request.method)
                 return
         with _leave_on_disconnect(receive, entry):
-            async with self._turn(entry.caller, seconds):
+            async with self._turn(entry.caller, deadline.seconds):
                 if not found:
                     async with self._opened(query_request.release) as serving:
-                        found = await self._answer(entry, query_request, request, serving, until)
+                        found = await self._answer(entry, query_request, request, serving, deadline)
                 await self._respond(send, found, request.method, entry.caller)
 
     async def _answer(
-        self, entry: LogEntry, query_request: QueryRequest, request: Request, serving: OpenRelease, until: float
+        self, entry: LogEntry, query_request: QueryRequest, request: Request, serving: OpenRelease, deadline: Deadline
     ) -> Reply:
         """Return the reply, running the query if necessary. Raises CybilgraphError."""
         if found := _quick_reply(protocol.cached_reply, entry, query_request, request, serving):
@@ -298,9 +297,8 @@ class Application:
             guard.guard(query_request.query, services)
         else:
             await self._read(entry.caller, guard.guard, query_request.query, services)
-        seconds_left = max(until - time.monotonic(), 0.001)
         found = await protocol.run_query(
-            query_request, request, serving.answers, etag, seconds_left, entry.caller, self._threads
+            query_request, request, serving.answers, etag, deadline, entry.caller, self._threads
         )
         return _with_release(entry, query_request, serving, found)
 

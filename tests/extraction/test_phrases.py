@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import re
+from pathlib import Path
 
 import pytest
 
+from cybilgraph.errors import ReferenceDataError
 from cybilgraph.extraction.name_spans import ACTOR, DEMONYM, NAME, PLACE, PROJECT
-from cybilgraph.extraction.phrases import APART, RELATIONS, Matcher, find_matches, phrases
+from cybilgraph.extraction.phrases import APART, RELATIONS, Matcher, find_matches, phrases, use_phrases_from
 from cybilgraph.model.resources import REFERENCE
 from tests.support.prose import about, check_roles, places
 
@@ -70,3 +73,33 @@ def test_matcher_finds_every_possible_position_of_a_phrase() -> None:
         assert fits
         assert fits <= tries, row["example"]
         assert len(tries) < 30
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ("paid,0.9,,paid by {actors},x", "column says: unknown claim 'paid'.*Use one of: .*funder"),
+        ("funder,,,paid by {actors},x", "column confidence: '' is not a number above 0 and at most 1"),
+        ("funder,1.2,,paid by {actors},x", "column confidence: '1.2' is not a number above 0 and at most 1"),
+        (
+            "funder,0.9,,.* {actors},x",
+            r"column phrase: '\.\* {actors}' begins neither with words nor .*Begin it with",
+        ),
+        (
+            "funder,0.9,,(paid by {actors},x",
+            r"column phrase: '\(paid by .* is not a valid regular expression: missing \)",
+        ),
+        ("funder,0.9,[a,paid by {actors},x", r"column before: '\[a' is not a valid regular expression"),
+        ("funder,0.9,paid by {actors},x", "the row does not have 5 cells"),
+    ],
+)
+def test_wrong_cell_is_reported_with_its_line(row: str, problem: str, tmp_path: Path) -> None:
+    file = tmp_path / "phrases.csv"
+    file.write_text(f"says,confidence,before,phrase,example\nfunder,0.9,,funded by {{actors}},x\n{row}\n")
+    use_phrases_from(file)
+    try:
+        with pytest.raises(ReferenceDataError) as error:
+            [(phrase.pattern, phrase.before) for phrase in phrases()]
+    finally:
+        use_phrases_from(REFERENCE / "phrases.csv")
+    assert re.search(f"phrases.csv, line 3(, |: ){problem}", str(error.value).replace("\n", " "), re.DOTALL)

@@ -20,11 +20,11 @@ from pathlib import Path
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
-from cybilgraph.errors import ReferenceDataError
 from cybilgraph.extraction.name_spans import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PROJECT
 from cybilgraph.extraction.prefilter import Clause, Group, first_words, parse, required_words, selectivity
 from cybilgraph.extraction.sentences import Name, Sentence
-from cybilgraph.model.resources import REFERENCE, compile_pattern, read_reference
+from cybilgraph.model.overlay import OverlayRow, read_rows
+from cybilgraph.model.resources import REFERENCE, compile_pattern
 from cybilgraph.model.values import value
 
 #: The phrase file in use.
@@ -207,6 +207,7 @@ class Phrase:
     marks: str
     words: Collection[str]
     needs: list[Clause]
+    where: str  #: The file and line, for messages.
 
     def __hash__(self) -> int:
         return self.number
@@ -214,12 +215,12 @@ class Phrase:
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """The pattern of the phrase. Raises ReferenceDataError if it is invalid."""
-        return compile_pattern(self.text, "phrases.csv")
+        return compile_pattern(self.text, f"{self.where}, column phrase")
 
     @cached_property
     def before(self) -> re.Pattern[str] | None:
         """The pattern of the text before the phrase. Raises ReferenceDataError if it is invalid."""
-        return compile_pattern(self.before_text, "phrases.csv") if self.before_text else None
+        return compile_pattern(self.before_text, f"{self.where}, column before") if self.before_text else None
 
 
 @value(frozen=True, slots=True)
@@ -236,9 +237,10 @@ class PhraseMatch:
 def phrases() -> tuple[Phrase, ...]:
     """Load all phrases in file order, strongest first.
 
-    Raises ReferenceDataError if a phrase begins with neither words nor names.
+    Raises ReferenceDataError if a cell is wrong.
     """
-    return tuple(_phrase(number, row) for number, row in enumerate(read_reference(PHRASES_FILE)))
+    rows = read_rows(PHRASES_FILE, PHRASES_FILE.read_text(encoding="utf-8"))
+    return tuple(_phrase(number, row) for number, row in enumerate(rows))
 
 
 @cache
@@ -256,39 +258,36 @@ def use_phrases_from(file: Path) -> None:
         kept.cache_clear()
 
 
-def _phrase(number: int, row: dict[str, str]) -> Phrase:
-    text = row["phrase"].removeprefix("^")
+def _phrase(number: int, row: OverlayRow) -> Phrase:
+    written, before = row.cells["phrase"], row.cells["before"]
+    text = written.removeprefix("^")
     part = re.match(r"{(\w+)}", text)
     marks = _PLACEHOLDER_MARKS.get(part[1], "") if part else ""
     group = parse(text, _parsed_parts())
     words = frozenset(marks) or first_words(group)
     if not marks and not all(len(word) > 1 for word in words):
-        raise ReferenceDataError(
-            f"phrases.csv: {row['phrase'][:60]!r} begins neither with words nor with a placeholder for names"
+        raise row.error(
+            "phrase",
+            f"{written[:60]!r} begins neither with words nor with a placeholder for names",
+            f"Begin it with a word, or one of: {', '.join(f'{{{name}}}' for name in _PLACEHOLDER_MARKS)}.",
         )
-    before = row["before"]
     for name, pattern in _PARTS.items():
         text, before = text.replace(f"{{{name}}}", pattern), before.replace(f"{{{name}}}", pattern)
     first, found, rest = text.partition(_CLAIM_GROUP)
     text = first + found + rest.replace(_CLAIM_GROUP, "(?:")  # names after the first group are not part of the claim
-    if row["says"] not in _CLAIMS:
-        raise ReferenceDataError(
-            f"phrases.csv: unknown claim {row['says']!r} in column says", f"Use one of: {', '.join(_CLAIMS)}."
-        )
+    if (claim := row.cells["says"]) not in _CLAIMS:
+        raise row.error("says", f"unknown claim {claim!r}", f"Use one of: {', '.join(_CLAIMS)}.")
     try:
-        confidence = float(row["confidence"])
-    except (ValueError, TypeError) as error:
-        raise ReferenceDataError(
-            f"phrases.csv: confidence {row['confidence']!r} of {row['phrase'][:60]!r} is not a number",
-            "Use a number above 0 and at most 1.",
-        ) from error
+        confidence = float(row.cells["confidence"])
+    except ValueError:
+        confidence = 0.0
     if not 0 < confidence <= 1:
-        raise ReferenceDataError(
-            f"phrases.csv: confidence {confidence} of {row['phrase'][:60]!r} is out of range",
-            "Use a number above 0 and at most 1.",
-        )
-    is_anchored = row["phrase"].startswith("^")
-    return Phrase(number, row["says"], confidence, text, before, is_anchored, marks, words, required_words(group))
+        problem = f"{row.cells['confidence']!r} is not a number above 0 and at most 1"
+        raise row.error("confidence", problem, "Give the share of links found by the phrase that are right.")
+    where = f"{row.path}, line {row.line}"
+    is_anchored = written.startswith("^")
+    needs = required_words(group)
+    return Phrase(number, claim, confidence, text, before, is_anchored, marks, words, needs, where)
 
 
 class Matcher:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import csv
 import secrets
 import sys
+from contextlib import suppress
 from http import HTTPStatus
+from importlib.util import cache_from_source
 from pathlib import Path
+from pickle import UnpicklingError
 from urllib.parse import quote, urlsplit
 
 from flask import Flask, Response, g, redirect, request, url_for
+from jinja2 import FileSystemBytecodeCache
+from jinja2.bccache import Bucket
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.model.site_profile import read_profile
@@ -67,6 +72,7 @@ _EDITOR_POLICY = (
 )
 #: The scripts bundled when the package was installed; without them the site falls back to plain forms.
 BUNDLE = Path(__file__).parent / "static" / "built" / "query.js"
+_OWN_SOURCE = Path(__file__).read_text(encoding="utf-8")
 _STYLES = Path(__file__).parent / "styles"
 #: The parts of the site's style sheet, in order. They are sent as one file, because browsers revalidate each file.
 _STYLE_PARTS = ("tokens", "base", "components", "charts")
@@ -90,6 +96,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # it would redirect to the host that the client names
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.bytecode_cache = CompiledTemplates(str(Path(cache_from_source(__file__)).parent))
     app.jinja_env.filters["shorten"] = shorten_title
     app.jinja_env.filters["project_title"] = project_title
     app.jinja_env.globals |= {
@@ -173,6 +180,25 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     routes = frozenset(rule.rule.split("/", 2)[1] for rule in app.url_map.iter_rules())
     metrics = Metrics(live, access_log, routes | {"latest", "healthz", "readyz", "metrics"})
     return Middleware(Application(live, app, settings), live, access_log, metrics)
+
+
+class CompiledTemplates(FileSystemBytecodeCache):
+    """Keeps compiled templates where Python keeps compiled modules, if it may write there."""
+
+    def get_source_checksum(self, source: str) -> str:
+        """Return a checksum of a template and of this module, which sets how templates are compiled."""
+        return str(super().get_source_checksum(source + _OWN_SOURCE))
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Load a compiled template, unless there is none or it is damaged: it is compiled then."""
+        with suppress(OSError, EOFError, UnpicklingError):
+            super().load_bytecode(bucket)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Write a compiled template, unless Python is told to write none or the folder is not writable."""
+        if not sys.dont_write_bytecode:
+            with suppress(OSError):
+                super().dump_bytecode(bucket)
 
 
 class _Site(Flask):

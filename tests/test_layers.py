@@ -47,7 +47,7 @@ HOMES = {
     "hatchling": {"web"},
     "httpcore": {"runtime"},
     "httpx": {"runtime", "sync"},
-    "jinja2": {"validation"},
+    "jinja2": {"validation", "web"},
     "lxml": {"rdf", "readers", "sync", "validation"},
     "markdown_it": {"web"},
     "markupsafe": {"web"},
